@@ -1,0 +1,41 @@
+# The commands of this project. `make help` lists them.
+VENV ?= .venv
+BIN := $(VENV)/bin
+ANSIBLE := $(BIN)/ansible-playbook
+PYTHON ?= python3
+INVENTORY ?= inventories/local.yml
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv venv-dev site verify destroy stop test lint unit integration bench constraints clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with PYTHON=python3.x" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+venv: $(VENV)/.installed ## Make the virtual environment
+venv-dev: $(VENV)/.installed-dev ## ... with what the tests need
+
+site: venv ## Build (or bring up to date) the whole system; local cloud by default, INVENTORY=inventories/aws.yml for an account
+	$(ANSIBLE) -i $(INVENTORY) site.yml
+
+destroy: venv ## Remove the whole system
+	$(ANSIBLE) -i $(INVENTORY) playbooks/destroy.yml
+
+stop: venv ## Stop the local cloud (what was built on it is gone)
+	$(BIN)/python -m localcloud stop
+
+test: lint unit integration ## Everything: lint, unit tests, integration tests
+
+constraints: venv ## Pin again what the requirements bring along
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate requirements-dev.txt -o constraints.txt
