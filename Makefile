@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site verify destroy stop test lint unit integration bench constraints clean
+.PHONY: help venv venv-dev site confirm destroy requests stop test lint unit integration bench constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,13 +29,32 @@ venv-dev: $(VENV)/.installed-dev ## ... with what the tests need
 site: venv ## Build (or bring up to date) the whole system; local cloud by default, INVENTORY=inventories/aws.yml for an account
 	$(ANSIBLE) -i $(INVENTORY) site.yml
 
-destroy: venv ## Remove the whole system
-	$(ANSIBLE) -i $(INVENTORY) playbooks/destroy.yml
+confirm: venv ## Confirm the user who signed up with EMAIL=user@example.com
+	$(ANSIBLE) -i $(INVENTORY) playbooks/confirm.yml -e email=$(EMAIL)
+
+destroy: venv ## Remove the whole system; on a real account with CONFIRM=<its name>, such as lks-llm
+	$(ANSIBLE) -i $(INVENTORY) playbooks/destroy.yml $(if $(CONFIRM),-e destroy_confirm=$(CONFIRM))
+
+requests: venv ## What the last run asked of the local cloud: reads and writes, by service
+	$(BIN)/python -m localcloud requests --last
 
 stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
 test: lint unit integration ## Everything: lint, unit tests, integration tests
+
+lint: venv-dev ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy plugins localcloud tests
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint --offline --strict
+
+unit: venv-dev ## Unit tests
+	$(BIN)/pytest tests/unit
+
+integration: venv-dev ## The playbooks and modules against the local cloud
+	$(BIN)/pytest tests/integration
 
 constraints: venv ## Pin again what the requirements bring along
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate requirements-dev.txt -o constraints.txt
