@@ -1,0 +1,261 @@
+"""The deployed system: run again, drifted and repaired, previewed. Order matters: the tests share one deployment."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+HOME, AWAY = "us-east-1", "us-west-2"
+
+
+def writes(cloud, run: str) -> dict[str, int]:
+    return {service: count for service, count in cloud.requests(run)["writes"].items() if count}
+
+
+def test_the_first_run_ends_with_what_a_person_needs_next(first_run):
+    said = first_run.output
+    assert "/v1/us-west-2/tags" in said
+    assert "playbooks/confirm.yml -e email=" in said
+    assert "USD an hour" in said
+    assert "client_repository is empty" in said
+    assert all(host["failed"] == host["unreachable"] == 0 for host in first_run.recap.values())
+
+
+def test_no_secret_is_printed_or_kept_in_the_log(cloud, first_run):
+    ssm = cloud.client("ssm", HOME)
+    names = ["/lks/database/admin-password", "/lks/database/user-password"]
+    secrets = [parameter["Value"] for parameter in ssm.get_parameters(Names=names, WithDecryption=True)["Parameters"]]
+    assert len(secrets) == 2
+    kept = first_run.output + "".join(path.read_text(errors="replace") for path in cloud.home.rglob("*") if path.is_file() and path.suffix in (".log", ".jsonl"))
+    for secret in secrets:
+        assert len(secret) >= 32
+        assert secret not in kept
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_second_run_changes_nothing(cloud):
+    run = cloud.play("site.yml", run="second").must_succeed()
+    assert run.changed == set()
+    assert all(host["changed"] == 0 for host in run.recap.values())
+    assert writes(cloud, "second") == {}
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_preview_of_a_deployed_system_is_empty(cloud):
+    run = cloud.play("site.yml", "--check", "--diff", run="preview").must_succeed()
+    assert run.changed == set()
+    assert writes(cloud, "preview") == {}
+
+
+# Each function undoes one thing by hand and returns what must be reported: (task, host).
+
+
+def loses_a_rule(cloud):
+    ec2 = cloud.client("ec2", HOME)
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["lks-sg-database"]}])["SecurityGroups"][0]
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    return ("Create the security groups", "zone-a")
+
+
+def opens_a_port(cloud):
+    ec2 = cloud.client("ec2", AWAY)
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["lks-sg-llm"]}])["SecurityGroups"][0]
+    ec2.authorize_security_group_ingress(
+        GroupId=group["GroupId"],
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+    )
+    return ("Create the security groups", "zone-b")
+
+
+def loses_a_route(cloud):
+    ec2 = cloud.client("ec2", AWAY)
+    table = ec2.describe_route_tables(Filters=[{"Name": "tag:Name", "Values": ["lks-rt-private-zone-b"]}])["RouteTables"][0]
+    ec2.delete_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="172.32.0.0/23")
+    return ("Route the private subnets through the NAT instance and to the other zones", "zone-b")
+
+
+def loses_a_tag(cloud):
+    ec2 = cloud.client("ec2", HOME)
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["lks-vpc-zone-a"]}])["Vpcs"][0]
+    ec2.delete_tags(Resources=[vpc["VpcId"]], Tags=[{"Key": "Component"}])
+    return ("Create the VPC", "zone-a")
+
+
+def loses_a_listener_rule(cloud):
+    elb = cloud.client("elbv2", HOME)
+    balancer = elb.describe_load_balancers(Names=["lks-alb-zone-a"])["LoadBalancers"][0]
+    listener = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"][0]
+    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    elb.delete_rule(RuleArn=next(rule["RuleArn"] for rule in rules if rule["Priority"] == "20"))
+    return ("Create the ALB with a rule for each kind", "zone-a")
+
+
+def checks_another_path(cloud):
+    elb = cloud.client("elbv2", AWAY)
+    group = elb.describe_target_groups(Names=["lks-tg-chat-zone-b"])["TargetGroups"][0]
+    elb.modify_target_group(TargetGroupArn=group["TargetGroupArn"], HealthCheckPath="/")
+    return ("Create a target group for each kind of worker", "zone-b")
+
+
+def loses_an_nlb_listener(cloud):
+    elb = cloud.client("elbv2", HOME)
+    balancer = elb.describe_load_balancers(Names=["lks-nlb-zone-a"])["LoadBalancers"][0]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    elb.delete_listener(ListenerArn=next(item["ListenerArn"] for item in listeners if item["Port"] == 81))
+    return ("Create the NLB with a listener for each zone that it leads to", "zone-a")
+
+
+def stops_the_backups_of_the_store(cloud):
+    efs = cloud.client("efs", HOME)
+    store = efs.describe_file_systems()["FileSystems"][0]
+    efs.put_backup_policy(FileSystemId=store["FileSystemId"], BackupPolicy={"Status": "DISABLED"})
+    return ("Create the file system with a mount target in each availability zone", "zone-a")
+
+
+def stops_the_backups_of_the_database(cloud):
+    cloud.client("rds", HOME).modify_db_instance(DBInstanceIdentifier="lks-database", BackupRetentionPeriod=0, ApplyImmediately=True)
+    return ("Start the database", "zone-a")
+
+
+def routes_nothing_through_the_nat(cloud):
+    ec2 = cloud.client("ec2", HOME)
+    found = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["lks-nat-zone-a"]}, {"Name": "instance-state-name", "Values": ["running"]}])
+    instance = found["Reservations"][0]["Instances"][0]["InstanceId"]
+    ec2.modify_instance_attribute(InstanceId=instance, SourceDestCheck={"Value": True})
+    return ("Start the NAT instance", "zone-a")
+
+
+def weakens_passwords(cloud):
+    cognito = cloud.client("cognito-idp", HOME)
+    pool = cognito.list_user_pools(MaxResults=10)["UserPools"][0]["Id"]
+    cognito.update_user_pool(UserPoolId=pool, Policies={"PasswordPolicy": {"MinimumLength": 6}})
+    return ("Create the user pool", "zone-a")
+
+
+def keeps_logs_for_ever(cloud):
+    cloud.client("logs", HOME).delete_retention_policy(logGroupName="/aws/lambda/lks-conversations")
+    return ("Create the log groups", "zone-a")
+
+
+def loses_an_alarm(cloud):
+    cloud.client("cloudwatch", AWAY).delete_alarms(AlarmNames=["lks-nat-zone-b"])
+    return ("Set the alarms", "zone-b")
+
+
+def opens_the_bucket(cloud):
+    s3 = cloud.client("s3", HOME)
+    bucket = next(item["Name"] for item in s3.list_buckets()["Buckets"] if item["Name"].startswith("lks-bundle-"))
+    s3.delete_public_access_block(Bucket=bucket)
+    return ("Create the bucket", "zone-a")
+
+
+def lets_anybody_in(cloud):
+    api = cloud.client("apigateway", HOME)
+    rest_api = next(item["id"] for item in api.get_rest_apis()["items"] if item["name"] == "lks-api-gateway")
+    resources = api.get_resources(restApiId=rest_api, limit=500)["items"]
+    resource = next(item["id"] for item in resources if item["path"] == "/conversations/{uid}")
+    api.update_method(
+        restApiId=rest_api,
+        resourceId=resource,
+        httpMethod="GET",
+        patchOperations=[{"op": "replace", "path": "/authorizationType", "value": "NONE"}],
+    )
+    return ("Bring the API to what its document says", "zone-a")
+
+
+def shrinks_the_function(cloud):
+    cloud.client("lambda", HOME).update_function_configuration(FunctionName="lks-conversations", MemorySize=128)
+    return ("Deploy the function and its migration", "zone-a")
+
+
+def applies_something_else(cloud):
+    ssm = cloud.client("ssm", AWAY)
+    found = ssm.list_associations(AssociationFilterList=[{"key": "AssociationName", "value": "lks-worker-chat-zone-b"}])["Associations"][0]
+    known = ssm.describe_association(AssociationId=found["AssociationId"])["AssociationDescription"]
+    ssm.update_association(
+        AssociationId=found["AssociationId"],
+        AssociationName=known["AssociationName"],
+        Name=known["Name"],
+        Targets=known["Targets"],
+        Parameters={**known["Parameters"], "ExtraVariables": ["zone=zone-b kind=llm"]},
+        ScheduleExpression=known["ScheduleExpression"],
+    )
+    return ("Associate lks-worker-chat-zone-b", "zone-b")
+
+
+DRIFTS = [
+    loses_a_rule,
+    opens_a_port,
+    loses_a_route,
+    loses_a_tag,
+    loses_a_listener_rule,
+    checks_another_path,
+    loses_an_nlb_listener,
+    stops_the_backups_of_the_store,
+    stops_the_backups_of_the_database,
+    routes_nothing_through_the_nat,
+    weakens_passwords,
+    keeps_logs_for_ever,
+    loses_an_alarm,
+    opens_the_bucket,
+    lets_anybody_in,
+    shrinks_the_function,
+    applies_something_else,
+]
+
+
+@pytest.mark.usefixtures("first_run")
+def test_drift_is_previewed_and_then_repaired_exactly(cloud):
+    expected = {drift(cloud) for drift in DRIFTS}
+
+    preview = cloud.play("site.yml", "--check", "--diff", run="drift-preview").must_succeed()
+    assert {(task, host) for task, host, _ in preview.changed} == expected
+    assert writes(cloud, "drift-preview") == {}
+
+    # An API that was put right must also be deployed, which a preview of the unrepaired API cannot know.
+    repair = cloud.play("site.yml", run="repair").must_succeed()
+    assert {(task, host) for task, host, _ in repair.changed} - {("Deploy the API where it changed", "zone-a")} == expected
+
+    again = cloud.play("site.yml", run="repaired").must_succeed()
+    assert again.changed == set()
+    assert writes(cloud, "repaired") == {}
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_lost_worker_is_replaced(cloud):
+    ec2 = cloud.client("ec2", AWAY)
+    named = [{"Name": "tag:Name", "Values": ["lks-worker-chat-zone-b-a1"]}, {"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    lost = ec2.describe_instances(Filters=named)["Reservations"][0]["Instances"][0]["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[lost])
+
+    run = cloud.play("site.yml", run="replace").must_succeed()
+
+    assert ("Start the workers", "zone-b", "lks-worker-chat-zone-b-a1") in run.changed
+    assert {task for task, _, _ in run.changed} <= {"Start the workers", "Register each kind's workers with its target group", "Tag what came with the instances"}
+    found = [instance["InstanceId"] for item in ec2.describe_instances(Filters=named)["Reservations"] for instance in item["Instances"]]
+    assert len(found) == 1
+    assert found != [lost]
+    elb = cloud.client("elbv2", AWAY)
+    group = elb.describe_target_groups(Names=["lks-tg-chat-zone-b"])["TargetGroups"][0]["TargetGroupArn"]
+    targets = {item["Target"]["Id"] for item in elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]}
+    assert found[0] in targets
+    assert lost not in targets
+
+
+@pytest.mark.usefixtures("first_run")
+def test_no_more_than_the_budgets(cloud):
+    for region, groups in ((HOME, 5), (AWAY, 2)):
+        ec2 = cloud.client("ec2", region)
+        vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Project", "Values": ["lks-llm"]}])["Vpcs"][0]["VpcId"]
+        within = [{"Name": "vpc-id", "Values": [vpc]}]
+        found = ec2.describe_security_groups(Filters=within)["SecurityGroups"]
+        assert len([group for group in found if group["GroupName"] != "default"]) == groups
+        assert len(ec2.describe_route_tables(Filters=within)["RouteTables"]) == 2
+        opened = json.dumps([group["IpPermissions"] for group in found])
+        assert "0.0.0.0/0" not in opened
+        assert "::/0" not in opened
+        default = next(group for group in found if group["GroupName"] == "default")
+        assert default["IpPermissions"] == default["IpPermissionsEgress"] == []
+        workers = ec2.describe_instances(Filters=[*within, {"Name": "tag:Component", "Values": ["worker"]}, {"Name": "instance-state-name", "Values": ["running"]}])
+        assert len([instance for item in workers["Reservations"] for instance in item["Instances"]]) == 6
