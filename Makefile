@@ -46,7 +46,7 @@ test: lint unit integration ## Everything: lint, unit tests, integration tests
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins localcloud tests
+	$(BIN)/mypy plugins localcloud bench tests
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict
 
@@ -55,6 +55,9 @@ unit: venv-dev ## Unit tests
 
 integration: venv-dev ## The playbooks and modules against the local cloud
 	$(BIN)/pytest tests/integration
+
+bench: venv ## How long first run, second run and destroy take, beside the floor of the same API calls
+	$(BIN)/python bench/deploy.py
 
 constraints: venv ## Pin again what the requirements bring along
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate requirements-dev.txt -o constraints.txt

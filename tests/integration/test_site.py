@@ -24,7 +24,7 @@ def test_the_first_run_ends_with_what_a_person_needs_next(first_run):
 
 def test_no_secret_is_printed_or_kept_in_the_log(cloud, first_run):
     ssm = cloud.client("ssm", HOME)
-    names = ["/lks/database/admin-password", "/lks/database/user-password"]
+    names = ["/lks-llm/database/admin-password", "/lks-llm/database/user-password"]
     secrets = [parameter["Value"] for parameter in ssm.get_parameters(Names=names, WithDecryption=True)["Parameters"]]
     assert len(secrets) == 2
     kept = first_run.output + "".join(path.read_text(errors="replace") for path in cloud.home.rglob("*") if path.is_file() and path.suffix in (".log", ".jsonl"))

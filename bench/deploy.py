@@ -1,0 +1,125 @@
+"""How long a deploy takes, and what of it is ours: first run, second run, check, verify and destroy in two zones on a fresh local cloud,
+beside the floor of `replay.py`. Prints a table; --json writes the figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def steps() -> list[tuple[str, list[str]]]:
+    found = [("first", ["site.yml"]), ("second", ["site.yml"]), ("check", ["site.yml", "--check", "--diff"])]
+    if (ROOT / "playbooks/verify.yml").exists():
+        found.append(("verify", ["playbooks/verify.yml"]))
+    return [*found, ("destroy", ["playbooks/destroy.yml"])]
+
+
+def cloud(home: Path, *arguments: str, record: Path | None = None) -> str:
+    environment = {**os.environ, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    if record:
+        environment["LOCALCLOUD_RECORD"] = str(record)
+    command = [sys.executable, "-m", "localcloud", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+def measure(home: Path, port: int, name: str, command: list[str], extra: list[str]) -> dict[str, float]:
+    environment = {**os.environ, "LOCALCLOUD_HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    done = subprocess.run(
+        [str(BIN / "ansible-playbook"), *command, *extra, "-e", f"cloud_port={port}", "-e", f"cloud_run={name}", "-e", f"destroy_run={name}"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+    requests = json.loads(cloud(home, "requests", f"--port={port}", f"--run={name}", "--json"))
+    return {
+        "seconds": seconds,
+        "processor": used.ru_utime + used.ru_stime - cpu.ru_utime - cpu.ru_stime,
+        "reads": sum(requests["reads"].values()),
+        "writes": sum(requests["writes"].values()),
+    }
+
+
+def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
+    port = free_port()
+    cloud(home, "start", f"--port={port}")
+    try:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "bench/replay.py"), str(record), f"http://127.0.0.1:{port}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        cloud(home, "stop", f"--port={port}")
+    answer = json.loads(done.stdout)
+    if answer["unlike"]:
+        print(f"{len(answer['unlike'])} replayed calls ended otherwise than recorded, such as: {answer['unlike'][0]}", file=sys.stderr)
+    return answer["runs"]
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))) for row in rows)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--json", type=Path, help="where to write the figures")
+    arguments.add_argument("extra", nargs="*", help="further arguments of ansible-playbook, such as -i INVENTORY")
+    options = arguments.parse_args()
+    figures: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        home, record = Path(folder), Path(folder) / "record.jsonl"
+        port = free_port()
+        cloud(home, "start", f"--port={port}", record=record)
+        try:
+            for name, command in steps():
+                print(f"{name} …", file=sys.stderr, flush=True)
+                figures[name] = measure(home, port, name, command, options.extra)
+        finally:
+            cloud(home, "stop", f"--port={port}")
+        print("floor …", file=sys.stderr, flush=True)
+        for name, run in floor(home, record).items():
+            if name in figures:
+                figures[name]["floor"] = run["seconds"]
+
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    rows = [("run", "seconds", "processor s", "reads", "writes", "floor s", "ratio")]
+    for name, figure in figures.items():
+        base = figure.get("floor", 0.0)
+        ratio = f"{figure['seconds'] / base:.1f}" if base else "-"
+        rows.append((name, f"{figure['seconds']:.1f}", f"{figure['processor']:.1f}", str(figure["reads"]), str(figure["writes"]), f"{base:.1f}", ratio))
+    print(table(rows))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
