@@ -148,3 +148,9 @@ def patch_text(value):
 
 def replace_operation(path, value):
     return {"op": "replace", "path": path, "value": patch_text(value)}
+
+
+def endpoint_host(client, api_id):
+    """Host name of an API's default endpoint."""
+    suffix = "amazonaws.com.cn" if client.meta.partition == "aws-cn" else "amazonaws.com"
+    return f"{api_id}.execute-api.{client.meta.region_name}.{suffix}"
