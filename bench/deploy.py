@@ -41,11 +41,26 @@ def cloud(home: Path, *arguments: str, record: Path | None = None) -> str:
 
 
 def measure(home: Path, port: int, name: str, command: list[str], extra: list[str]) -> dict[str, float]:
-    environment = {**os.environ, "LOCALCLOUD_HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    environment = {
+        **os.environ,
+        "LOCALCLOUD_HOME": str(home),
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+    }
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     done = subprocess.run(
-        [str(BIN / "ansible-playbook"), *command, *extra, "-e", f"cloud_port={port}", "-e", f"cloud_run={name}", "-e", f"destroy_run={name}"],
+        [
+            str(BIN / "ansible-playbook"),
+            *command,
+            *extra,
+            "-e",
+            f"cloud_port={port}",
+            "-e",
+            f"cloud_run={name}",
+            "-e",
+            f"destroy_run={name}",
+        ],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -79,13 +94,22 @@ def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
         cloud(home, "stop", f"--port={port}")
     answer = json.loads(done.stdout)
     if answer["unlike"]:
-        print(f"{len(answer['unlike'])} replayed calls ended otherwise than recorded, such as: {answer['unlike'][0]}", file=sys.stderr)
+        print(
+            f"{len(answer['unlike'])} replayed calls ended otherwise than recorded, such as: {answer['unlike'][0]}",
+            file=sys.stderr,
+        )
     return answer["runs"]
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))) for row in rows)
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
 
 
 def main() -> int:
@@ -114,7 +138,17 @@ def main() -> int:
     for name, figure in figures.items():
         base = figure.get("floor", 0.0)
         ratio = f"{figure['seconds'] / base:.1f}" if base else "-"
-        rows.append((name, f"{figure['seconds']:.1f}", f"{figure['processor']:.1f}", str(figure["reads"]), str(figure["writes"]), f"{base:.1f}", ratio))
+        rows.append(
+            (
+                name,
+                f"{figure['seconds']:.1f}",
+                f"{figure['processor']:.1f}",
+                str(figure["reads"]),
+                str(figure["writes"]),
+                f"{base:.1f}",
+                ratio,
+            )
+        )
     print(table(rows))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")

@@ -43,7 +43,12 @@ def learn(known: dict[str, str], recorded: Any, answered: Any) -> None:
     elif isinstance(recorded, list) and isinstance(answered, list):
         for old, new in zip(recorded, answered, strict=False):
             learn(known, old, new)
-    elif isinstance(recorded, str) and isinstance(answered, str) and recorded != answered and len(recorded) >= SHORTEST_ID:
+    elif (
+        isinstance(recorded, str)
+        and isinstance(answered, str)
+        and recorded != answered
+        and len(recorded) >= SHORTEST_ID
+    ):
         known[recorded] = answered
 
 
@@ -74,7 +79,9 @@ class Replay:
         key = (service, region)
         if key not in self.clients:
             config = Config(retries={"max_attempts": 1}, parameter_validation=False, s3={"addressing_style": "path"})
-            self.clients[key] = self.session.client(service, region_name=region, endpoint_url=self.endpoint, config=config)
+            self.clients[key] = self.session.client(
+                service, region_name=region, endpoint_url=self.endpoint, config=config
+            )
         return self.clients[key]
 
     def call(self, record: dict[str, Any]) -> float:
@@ -92,7 +99,9 @@ class Replay:
             self.unlike.append(f"{record['service']} {record['operation']}: {error}")
         seconds = time.perf_counter() - started
         if failed != (record["status"] >= 400):
-            self.unlike.append(f"{record['service']} {record['operation']}: {'refused' if failed else 'accepted'} here, not there")
+            self.unlike.append(
+                f"{record['service']} {record['operation']}: {'refused' if failed else 'accepted'} here, not there"
+            )
         if answer and record["status"] < 400:
             with contextlib.suppress(botocore.parsers.ResponseParserError, KeyError):
                 learn(self.known, self.parse(client, record), answer)
@@ -103,7 +112,9 @@ class Replay:
         operation = client.meta.service_model.operation_model(record["operation"])
         parser = botocore.parsers.create_parser(client.meta.service_model.protocol)
         body = base64.b64decode(record["body"])
-        return parser.parse({"status_code": record["status"], "headers": record["headers"], "body": body}, operation.output_shape)
+        return parser.parse(
+            {"status_code": record["status"], "headers": record["headers"], "body": body}, operation.output_shape
+        )
 
 
 def main() -> int:

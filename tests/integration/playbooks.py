@@ -15,8 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 TASK = re.compile(r"^TASK \[(?P<name>.*)\] \**$")
-RESULT = re.compile(r"^(?P<status>changed|failed|fatal): \[(?P<host>[^\]]+)\](?:: FAILED!)?(?: => \(item=(?P<item>.*)\))?")
-RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)")
+RESULT = re.compile(
+    r"^(?P<status>changed|failed|fatal): \[(?P<host>[^\]]+)\](?:: FAILED!)?(?: => \(item=(?P<item>.*)\))?"
+)
+RECAP = re.compile(
+    r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)"
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,8 +29,14 @@ def left(cloud: Cloud) -> dict[str, list[str]]:
 
         def look(service: str, operation: str, key: str, name, region: str = region) -> None:
             client = cloud.client(service, region)
-            pages = client.get_paginator(operation).paginate() if client.can_paginate(operation) else [getattr(client, operation)()]
-            names = [name(item) if callable(name) else item.get(name, "") for page in pages for item in page.get(key, [])]
+            pages = (
+                client.get_paginator(operation).paginate()
+                if client.can_paginate(operation)
+                else [getattr(client, operation)()]
+            )
+            names = [
+                name(item) if callable(name) else item.get(name, "") for page in pages for item in page.get(key, [])
+            ]
             if kept := [item for item in names if "lks" in str(item)]:
                 found[f"{region} {service} {operation}"] = kept
 
@@ -86,9 +92,16 @@ def others_remain(cloud: Cloud) -> bool:
     ec2 = cloud.client("ec2", "us-east-1")
     return (
         len(ec2.describe_vpcs(Filters=[{"Name": "tag:Project", "Values": ["other"]}])["Vpcs"]) == 1
-        and len(ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["other-group"]}])["SecurityGroups"]) == 1
-        and len(cloud.client("logs", "us-east-1").describe_log_groups(logGroupNamePrefix="/aws/lambda/other")["logGroups"]) == 1
-        and "other-bucket-123456789012" in [item["Name"] for item in cloud.client("s3", "us-east-1").list_buckets()["Buckets"]]
+        and len(
+            ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["other-group"]}])["SecurityGroups"]
+        )
+        == 1
+        and len(
+            cloud.client("logs", "us-east-1").describe_log_groups(logGroupNamePrefix="/aws/lambda/other")["logGroups"]
+        )
+        == 1
+        and "other-bucket-123456789012"
+        in [item["Name"] for item in cloud.client("s3", "us-east-1").list_buckets()["Buckets"]]
     )
 
 

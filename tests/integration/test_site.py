@@ -27,7 +27,11 @@ def test_no_secret_is_printed_or_kept_in_the_log(cloud, first_run):
     names = ["/lks-llm/database/admin-password", "/lks-llm/database/user-password"]
     secrets = [parameter["Value"] for parameter in ssm.get_parameters(Names=names, WithDecryption=True)["Parameters"]]
     assert len(secrets) == 2
-    kept = first_run.output + "".join(path.read_text(errors="replace") for path in cloud.home.rglob("*") if path.is_file() and path.suffix in (".log", ".jsonl"))
+    kept = first_run.output + "".join(
+        path.read_text(errors="replace")
+        for path in cloud.home.rglob("*")
+        if path.is_file() and path.suffix in (".log", ".jsonl")
+    )
     for secret in secrets:
         assert len(secret) >= 32
         assert secret not in kept
@@ -53,14 +57,18 @@ def test_a_preview_of_a_deployed_system_is_empty(cloud):
 
 def loses_a_rule(cloud):
     ec2 = cloud.client("ec2", HOME)
-    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["lks-sg-database"]}])["SecurityGroups"][0]
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["lks-sg-database"]}])[
+        "SecurityGroups"
+    ][0]
     ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
     return ("Create the security groups", "zone-a")
 
 
 def opens_a_port(cloud):
     ec2 = cloud.client("ec2", AWAY)
-    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["lks-sg-llm"]}])["SecurityGroups"][0]
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["lks-sg-llm"]}])["SecurityGroups"][
+        0
+    ]
     ec2.authorize_security_group_ingress(
         GroupId=group["GroupId"],
         IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
@@ -70,7 +78,9 @@ def opens_a_port(cloud):
 
 def loses_a_route(cloud):
     ec2 = cloud.client("ec2", AWAY)
-    table = ec2.describe_route_tables(Filters=[{"Name": "tag:Name", "Values": ["lks-rt-private-zone-b"]}])["RouteTables"][0]
+    table = ec2.describe_route_tables(Filters=[{"Name": "tag:Name", "Values": ["lks-rt-private-zone-b"]}])[
+        "RouteTables"
+    ][0]
     ec2.delete_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="172.32.0.0/23")
     return ("Route the private subnets through the NAT instance and to the other zones", "zone-b")
 
@@ -114,13 +124,20 @@ def stops_the_backups_of_the_store(cloud):
 
 
 def stops_the_backups_of_the_database(cloud):
-    cloud.client("rds", HOME).modify_db_instance(DBInstanceIdentifier="lks-database", BackupRetentionPeriod=0, ApplyImmediately=True)
+    cloud.client("rds", HOME).modify_db_instance(
+        DBInstanceIdentifier="lks-database", BackupRetentionPeriod=0, ApplyImmediately=True
+    )
     return ("Start the database", "zone-a")
 
 
 def routes_nothing_through_the_nat(cloud):
     ec2 = cloud.client("ec2", HOME)
-    found = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["lks-nat-zone-a"]}, {"Name": "instance-state-name", "Values": ["running"]}])
+    found = ec2.describe_instances(
+        Filters=[
+            {"Name": "tag:Name", "Values": ["lks-nat-zone-a"]},
+            {"Name": "instance-state-name", "Values": ["running"]},
+        ]
+    )
     instance = found["Reservations"][0]["Instances"][0]["InstanceId"]
     ec2.modify_instance_attribute(InstanceId=instance, SourceDestCheck={"Value": True})
     return ("Start the NAT instance", "zone-a")
@@ -171,7 +188,9 @@ def shrinks_the_function(cloud):
 
 def applies_something_else(cloud):
     ssm = cloud.client("ssm", AWAY)
-    found = ssm.list_associations(AssociationFilterList=[{"key": "AssociationName", "value": "lks-worker-chat-zone-b"}])["Associations"][0]
+    found = ssm.list_associations(
+        AssociationFilterList=[{"key": "AssociationName", "value": "lks-worker-chat-zone-b"}]
+    )["Associations"][0]
     known = ssm.describe_association(AssociationId=found["AssociationId"])["AssociationDescription"]
     ssm.update_association(
         AssociationId=found["AssociationId"],
@@ -215,7 +234,9 @@ def test_drift_is_previewed_and_then_repaired_exactly(cloud):
 
     # An API that was put right must also be deployed, which a preview of the unrepaired API cannot know.
     repair = cloud.play("site.yml", run="repair").must_succeed()
-    assert {(task, host) for task, host, _ in repair.changed} - {("Deploy the API where it changed", "zone-a")} == expected
+    assert {(task, host) for task, host, _ in repair.changed} - {
+        ("Deploy the API where it changed", "zone-a")
+    } == expected
 
     again = cloud.play("site.yml", run="repaired").must_succeed()
     assert again.changed == set()
@@ -225,20 +246,33 @@ def test_drift_is_previewed_and_then_repaired_exactly(cloud):
 @pytest.mark.usefixtures("first_run")
 def test_a_lost_worker_is_replaced(cloud):
     ec2 = cloud.client("ec2", AWAY)
-    named = [{"Name": "tag:Name", "Values": ["lks-worker-chat-zone-b-a1"]}, {"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    named = [
+        {"Name": "tag:Name", "Values": ["lks-worker-chat-zone-b-a1"]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
     lost = ec2.describe_instances(Filters=named)["Reservations"][0]["Instances"][0]["InstanceId"]
     ec2.terminate_instances(InstanceIds=[lost])
 
     run = cloud.play("site.yml", run="replace").must_succeed()
 
     assert ("Start the workers", "zone-b", "lks-worker-chat-zone-b-a1") in run.changed
-    assert {task for task, _, _ in run.changed} <= {"Start the workers", "Register each kind's workers with its target group", "Tag what came with the instances"}
-    found = [instance["InstanceId"] for item in ec2.describe_instances(Filters=named)["Reservations"] for instance in item["Instances"]]
+    assert {task for task, _, _ in run.changed} <= {
+        "Start the workers",
+        "Register each kind's workers with its target group",
+        "Tag what came with the instances and the VPC",
+    }
+    found = [
+        instance["InstanceId"]
+        for item in ec2.describe_instances(Filters=named)["Reservations"]
+        for instance in item["Instances"]
+    ]
     assert len(found) == 1
     assert found != [lost]
     elb = cloud.client("elbv2", AWAY)
     group = elb.describe_target_groups(Names=["lks-tg-chat-zone-b"])["TargetGroups"][0]["TargetGroupArn"]
-    targets = {item["Target"]["Id"] for item in elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]}
+    targets = {
+        item["Target"]["Id"] for item in elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    }
     assert found[0] in targets
     assert lost not in targets
 
@@ -257,5 +291,11 @@ def test_no_more_than_the_budgets(cloud):
         assert "::/0" not in opened
         default = next(group for group in found if group["GroupName"] == "default")
         assert default["IpPermissions"] == default["IpPermissionsEgress"] == []
-        workers = ec2.describe_instances(Filters=[*within, {"Name": "tag:Component", "Values": ["worker"]}, {"Name": "instance-state-name", "Values": ["running"]}])
+        workers = ec2.describe_instances(
+            Filters=[
+                *within,
+                {"Name": "tag:Component", "Values": ["worker"]},
+                {"Name": "instance-state-name", "Values": ["running"]},
+            ]
+        )
         assert len([instance for item in workers["Reservations"] for instance in item["Instances"]]) == 6
