@@ -9,7 +9,10 @@ import re
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -85,11 +88,20 @@ class Cloud:
     def stop(self) -> None:
         self.command("stop", f"--port={self.port}")
 
+    def begin(self, run: str) -> None:
+        """From here on requests are counted under this name."""
+        self.control(f"runs?{urllib.parse.urlencode({'name': run})}", "POST")
+
     def requests(self, run: str) -> dict:
         """Reads and writes of the newest run of this name: {"reads": {service: n}, "writes": {service: n}, ...}."""
-        answer = self.command("requests", f"--port={self.port}", f"--run={run}", "--json")
-        assert answer.returncode == 0, answer.stderr
-        return json.loads(answer.stdout)
+        runs = self.control(f"runs?{urllib.parse.urlencode({'name': run, 'last': 1})}")
+        assert runs, f"there was no run called {run}"
+        return runs[0]
+
+    def control(self, path: str, method: str = "GET") -> Any:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_localcloud/{path}", method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
 
     def play(self, playbook: str, *arguments: str, run: str | None = None, timeout: int = 900) -> Run:
         command = [str(BIN / "ansible-playbook"), playbook, "-e", f"cloud_port={self.port}", *arguments]

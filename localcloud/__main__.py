@@ -1,0 +1,79 @@
+"""The command line of the local cloud: start, stop, status, requests, serve."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import urllib.parse
+
+from localcloud.daemon import Daemon, Problem
+from localcloud.record import table
+
+
+def parser() -> argparse.ArgumentParser:
+    main = argparse.ArgumentParser(prog="localcloud", description=__doc__)
+    commands = main.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("start", "start it in the background, unless it runs"),
+        ("serve", "serve in the foreground"),
+        ("stop", "stop it; what was built on it is gone"),
+        ("status", "say whether it runs, and where its log is"),
+        ("requests", "show what was asked of it: reads and writes per run, per service"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        command.add_argument("--port", type=int, default=4566, help="port to listen on (default: %(default)s)")
+        if name == "start":
+            command.add_argument("--run", help="what the requests that follow are counted under")
+        if name == "requests":
+            command.add_argument("--run", help="only the newest run of this name")
+            command.add_argument("--last", action="store_true", help="only the newest run")
+            command.add_argument("--json", action="store_true", help="as JSON")
+    return main
+
+
+def requests(daemon: Daemon, options: argparse.Namespace) -> int:
+    query = {}
+    if options.run:
+        query["name"] = options.run
+    if options.run or options.last:
+        query["last"] = "1"
+    runs = daemon.ask(f"runs?{urllib.parse.urlencode(query)}")
+    if not runs:
+        raise Problem(f"There was no run called {options.run}.")
+    print(json.dumps(runs[0] if "last" in query else runs) if options.json else table(runs))
+    return 0
+
+
+def main() -> int:
+    options = parser().parse_args()
+    daemon = Daemon(options.host, options.port)
+    try:
+        if options.command == "serve":
+            from localcloud.server import serve
+
+            serve(options.host, options.port)
+        elif options.command == "start":
+            started = daemon.start()
+            if options.run:
+                daemon.ask(f"runs?name={urllib.parse.quote(options.run)}", method="POST")
+            print(f"The local cloud {'was started' if started else 'runs'} at {daemon.url}; its log is {daemon.log}.")
+        elif options.command == "stop":
+            print(f"The local cloud at {daemon.url} {'was stopped' if daemon.stop() else 'was not running'}.")
+        elif options.command == "status":
+            health = daemon.healthy()
+            print(f"The local cloud {'runs' if health else 'does not run'} at {daemon.url}; its log is {daemon.log}.")
+            return 0 if health else 3
+        elif options.command == "requests":
+            if not daemon.healthy():
+                raise Problem(f"The local cloud does not run at {daemon.url}. Start it: python -m localcloud start")
+            return requests(daemon, options)
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
