@@ -1,0 +1,224 @@
+# -*- coding: utf-8 -*-
+
+# Copyright: Contributors to the Ansible project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Ansible's side of the warm runner: starts the helper process, says which tasks it may run, and hands modules to it."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import os
+import selectors
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import module_loader
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+PROFILE = "legacy"  # how module arguments and results are written, unless a module says otherwise; none of AWS's does
+OLDEST, NEWEST = (2, 19), (2, 21)  # ansible-core versions, the newest excluded, of which the following is known to hold
+# The parts of ActionBase that the action plugin overrides or calls, with their parameters. They are not promised to stay.
+REACHED = {
+    "_execute_module": ("self", "module_name", "module_args"),
+    "_configure_module": ("self", "module_name", "module_args", "task_vars"),
+    "_is_pipelining_enabled": ("self", "module_style", "wrap_async"),
+    "_low_level_execute_command": ("self", "cmd", "sudoable", "in_data", "executable"),
+    "_compute_environment_string": ("self", "raw_environment_out"),
+}
+# Variables that act when Python starts or when botocore is imported: too late for a process that has done both.
+STARTING = ("PYTHON", "LD_", "DYLD_", "BOTOCORE_", "OPENSSL_", "SSL_")
+SIZE = struct.Struct("!Q")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module that may run warm: its full Python name and its file."""
+
+    name: str
+    path: str
+
+
+@dataclass
+class Helper:
+    """The helper process of this run; the forked workers of Ansible inherit this."""
+
+    process: subprocess.Popen
+    folder: tempfile.TemporaryDirectory
+    address: str
+    collections: frozenset
+    owner: int
+
+
+_helper: Helper | None = None
+
+
+def unsupported() -> str | None:
+    """Why the warm runner cannot be used here, or None."""
+    if not hasattr(os, "fork") or not hasattr(socket, "send_fds"):
+        return "this system has no fork, or cannot pass file descriptors between processes"
+    version = tuple(int(part) for part in ansible_version.split(".")[:2])
+    if not OLDEST <= version < NEWEST:
+        oldest, newest = (".".join(map(str, item)) for item in (OLDEST, NEWEST))
+        return f"ansible-core {ansible_version} is not one of those it knows, {oldest} to below {newest}"
+    for name, expected in REACHED.items():
+        found = tuple(inspect.signature(getattr(ActionBase, name, lambda: None)).parameters)
+        if found[: len(expected)] != expected:
+            return f"this ansible-core has another ActionBase.{name}"
+    return None
+
+
+def start(collections: list[str]) -> None:
+    """Starts the helper; it listens on a socket that only this user can reach and ends with this process."""
+    global _helper
+    folder = tempfile.TemporaryDirectory(prefix="ansible-warm-")
+    address = str(Path(folder.name) / "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(128)
+        script = Path(__file__).with_name("warm_helper.py")
+        command = [python(), str(script), _ansible_folder(), *AnsibleCollectionConfig.collection_paths]
+        process = subprocess.Popen(
+            command,
+            stdin=listener.fileno(),
+            # Ansible keeps its own from its children, and a Python that starts without them has none to give to a module.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    _helper = Helper(process, folder, address, frozenset(collections), os.getpid())
+
+
+def _ansible_folder() -> str:
+    """The folder from which this Ansible was imported, which the helper's Python need not have on its path."""
+    import ansible
+
+    return str(Path(ansible.__file__).parents[1])
+
+
+def stop() -> None:
+    global _helper
+    if _helper is None or _helper.owner != os.getpid():
+        return
+    _helper.process.terminate()
+    _helper.process.wait()
+    _helper.folder.cleanup()
+    _helper = None
+
+
+def python() -> str:
+    """The Python that runs Ansible and, warm, the modules."""
+    return sys.executable
+
+
+def eligible(action: ActionBase, name: str, task_vars: dict) -> Module | None:
+    """The module, if this task may run it warm; None if it must run the ordinary way."""
+    if _helper is None or action._task.async_val:
+        return None
+    connection = action._connection
+    if connection.transport != "local" or connection.become is not None:
+        return None
+    if os.path.realpath(_interpreter(action, task_vars)) != os.path.realpath(python()):
+        return None
+    found = module_loader.find_plugin_with_context(name, ".py", collection_list=action._task.collections)
+    if not found.resolved or found.plugin_resolved_collection not in _helper.collections:
+        return None
+    path = Path(found.plugin_resolved_path)
+    relative = path.relative_to(next(parent for parent in path.parents if parent.name == "modules")).with_suffix("")
+    parts = ("ansible_collections", found.plugin_resolved_collection, "plugins", "modules", *relative.parts)
+    environment: dict = {}
+    action._compute_environment_string(environment)
+    if any(key.startswith(STARTING) for key in environment):
+        return None
+    return Module(".".join(parts), str(path))
+
+
+def _interpreter(action: ActionBase, task_vars: dict) -> str:
+    """What ansible_python_interpreter says of the host that the task is delegated to, or of its own; '' where it is to be discovered."""
+    if action._task.delegate_to:
+        task_vars = task_vars.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})
+    chosen = to_text(action._templar.template(task_vars.get("ansible_python_interpreter", "")))
+    return chosen if chosen.startswith("/") else ""
+
+
+def run(job: dict, folder: str) -> dict:
+    """Runs a module in the helper; returns what ActionBase._low_level_execute_command does.
+
+    The helper's child writes into pipes that are made here, so that its output needs nobody in between; the socket carries the job to it and
+    its exit status back. When this process is ended, the socket closes and the helper ends the child.
+    """
+    assert _helper is not None
+    message = json.dumps(
+        {
+            "module": job["module"].name,
+            "profile": PROFILE,
+            "arguments": _encode(job["arguments"]),
+            "environment": {**os.environ, **{key: to_text(value) for key, value in job["environment"].items()}},
+            "folder": str(Path(folder).absolute()),
+        }
+    ).encode("utf-8", "surrogateescape")
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    with contextlib.ExitStack() as stack:
+        channel = stack.enter_context(socket.socket(socket.AF_UNIX))
+        try:
+            try:
+                channel.connect(_helper.address)
+            except OSError as error:
+                raise AnsibleError(
+                    f"The helper process of lks.llm.warm is gone ({error}). Run again; ANSIBLE_WARM=false does without it."
+                ) from error
+            socket.send_fds(channel, [SIZE.pack(len(message))], [out_write, err_write])
+            channel.sendall(message)
+        finally:
+            os.close(out_write)
+            os.close(err_write)
+        out, err = _read_all(out_read, err_read)
+        answer = channel.recv(64)
+    status = int(answer) if answer else 1
+    # A shell stands between Ansible and an ordinary module; it turns the number of a signal into this.
+    status = 128 - status if status < 0 else status
+    stdout, stderr = (to_text(data, errors="surrogate_then_replace") for data in (out, err))
+    return {
+        "rc": status,
+        "stdout": stdout,
+        "stdout_lines": stdout.splitlines(),
+        "stderr": stderr,
+        "stderr_lines": stderr.splitlines(),
+    }
+
+
+def _encode(arguments: dict) -> str:
+    """The module's arguments as Ansible itself writes them."""
+    from ansible.module_utils.common.json import Direction, get_module_encoder
+
+    encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
+    return json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder)
+
+
+def _read_all(*descriptors: int) -> list[bytes]:
+    """Everything that comes out of these pipes, which are closed at their end."""
+    collected = {descriptor: bytearray() for descriptor in descriptors}
+    with selectors.DefaultSelector() as selector:
+        for descriptor in descriptors:
+            selector.register(descriptor, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = os.read(key.fd, 65536)
+                if data:
+                    collected[key.fd] += data
+                else:
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+    return [bytes(data) for data in collected.values()]

@@ -1,0 +1,102 @@
+"""A warm module gives the result that it gives the ordinary way, whatever it does, and nothing of it is seen by the next."""
+
+from __future__ import annotations
+
+HOWS = [
+    "changes",
+    "prints",
+    "warns",
+    "fails",
+    "raises",
+    "exits oddly",
+    "says nothing",
+    "is killed",
+    "changes folder",
+    "leaks a thread",
+    "behaves",
+]
+VARYING = ("start", "end", "delta", "_ansible_delegated_vars")
+
+
+def comparable(results):
+    """Results without times, and without the paths and line numbers of a traceback, which name the packed module ordinarily."""
+
+    def clean(value):
+        if isinstance(value, dict):
+            return {
+                key: clean(item)
+                for key, item in value.items()
+                if key not in (*VARYING, "exception", "module_stderr", "module_stdout")
+            }
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        return value
+
+    return [clean(result) for result in results]
+
+
+def test_odd_behaviour_gives_the_same_results(both):
+    tasks = [
+        {
+            "name": how,
+            "tests.odd.behave": {"how": how, "secret": "hunter2-secret"},
+            "ignore_errors": True,
+            "environment": {"CHOSEN": how},
+        }
+        for how in HOWS
+    ]
+    answers = both(tasks)
+    assert [item["task"] for item in answers.warm if item["host"] == "a"] == HOWS
+    assert comparable(answers.warm) == comparable(answers.ordinary)
+    by_name = {item["task"]: item["result"] for item in answers.warm if item["host"] == "a"}
+    assert by_name["raises"]["failed"]
+    assert by_name["is killed"]["failed"]
+    assert by_name["fails"]["msg"].startswith("no, and ****")
+    found = by_name["behaves"]["found"]
+    assert found["leftovers"] == []
+    assert found["left"] is None
+    assert not found["patched"]
+    assert found["chosen"] == "behaves"
+    assert "hunter2-secret" not in answers.output
+
+
+def test_loops_until_check_mode_delegation_and_defaults(both):
+    tasks = [
+        {"name": "loop", "tests.odd.behave": {"how": "{{ item }}"}, "loop": ["changes", "behaves", "warns"]},
+        {
+            "name": "until",
+            "tests.odd.behave": {"how": "behaves"},
+            "register": "tried",
+            "until": "tried.attempts | default(0) >= 2",
+            "retries": 3,
+            "delay": 0,
+        },
+        {"name": "check", "tests.odd.behave": {"how": "changes"}, "check_mode": True, "diff": True},
+        {"name": "delegated", "tests.odd.behave": {"how": "behaves"}, "delegate_to": "b"},
+        {
+            "name": "templated",
+            "tests.odd.behave": {"how": "{{ wanted }}", "count": "{{ 3 }}"},
+            "vars": {"wanted": "changes"},
+        },
+        {"name": "defaults", "tests.odd.behave": {"how": "behaves"}},
+        {"name": "refused", "tests.odd.behave": {"how": "behaves", "nonsense": 1}, "ignore_errors": True},
+    ]
+    answers = both(tasks, module_defaults={"tests.odd.behave": {"count": 5}}, environment={"CHOSEN": "play"})
+    assert comparable(answers.warm) == comparable(answers.ordinary)
+    by_name = {item["task"]: item["result"] for item in answers.warm if item["host"] == "a"}
+    assert by_name["check"]["found"]["check"]
+    assert by_name["defaults"]["invocation"]["module_args"]["count"] == 5
+    assert [item["found"]["leftovers"] for item in by_name["loop"]["results"]] == [[], [], []]
+
+
+def test_what_cannot_run_warm_runs_the_ordinary_way(both):
+    tasks = [
+        {"name": "async", "tests.odd.behave": {"how": "behaves"}, "async": 30, "poll": 1},
+        {"name": "starting", "tests.odd.behave": {"how": "behaves"}, "environment": {"PYTHONWARNINGS": "ignore"}},
+        {"name": "other", "ansible.builtin.command": {"argv": ["echo", "hello"]}},
+    ]
+    answers = both(tasks)
+    kept = ("failed", "changed", "found", "stdout", "finished")
+    for ordinary, warm in zip(answers.ordinary, answers.warm, strict=True):
+        assert {key: warm["result"].get(key) for key in kept} == {key: ordinary["result"].get(key) for key in kept}
+        assert not warm["result"].get("failed")
