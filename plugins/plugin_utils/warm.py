@@ -158,7 +158,8 @@ def run(job: dict, folder: str) -> dict:
     The helper's child writes into pipes that are made here, so that its output needs nobody in between; the socket carries the job to it and
     its exit status back. When this process is ended, the socket closes and the helper ends the child.
     """
-    assert _helper is not None
+    if _helper is None:
+        raise AnsibleError("The helper process of lks.llm.warm was not started.")
     message = json.dumps(
         {
             "module": job["module"].name,
@@ -214,7 +215,7 @@ def _read_all(*descriptors: int) -> list[bytes]:
         for descriptor in descriptors:
             selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map():
-            for key, _ in selector.select():
+            for key, _dummy in selector.select():
                 data = os.read(key.fd, 65536)
                 if data:
                     collected[key.fd] += data

@@ -137,7 +137,7 @@ class Server:
         self.lessons: list[str] = []
         for descriptor in (self.learn_read, self.wake_read, self.wake_write):
             os.set_blocking(descriptor, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *dummy: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         self.selector.register(listener, selectors.EVENT_READ)
@@ -148,7 +148,7 @@ class Server:
         """Returns a job in each forked process, and None in the helper itself when the process that started it is gone."""
         while os.getppid() == self.parent:
             idle = bool(self.lessons)
-            for key, _ in self.selector.select(0 if idle else PARENT_SECONDS):
+            for key, _dummy in self.selector.select(0 if idle else PARENT_SECONDS):
                 if key.fileobj is self.listener:
                     job = self.accept()
                     if job:
@@ -170,10 +170,10 @@ class Server:
         return None
 
     def accept(self) -> Job | None:
-        channel, _ = self.listener.accept()
+        channel, dummy = self.listener.accept()
         descriptors: list[int] = []
         try:
-            head, descriptors, _, _ = socket.recv_fds(channel, SIZE.size, 2)
+            head, descriptors, *dummy = socket.recv_fds(channel, SIZE.size, 2)
             body = bytearray()
             size = SIZE.unpack(head)[0]
             while len(body) < size:
@@ -253,7 +253,7 @@ class Server:
 
     def learn(self, lesson: str) -> None:
         """Loads what a module had to load, so that the next one need not. What cannot be loaded is left to the modules."""
-        kind, _, name = lesson.partition(" ")
+        kind, dummy, name = lesson.partition(" ")
         with contextlib.suppress(Exception):
             if kind == "module" and name not in sys.modules:
                 importlib.import_module(name)

@@ -24,8 +24,8 @@ def _of_ansible() -> Any:
     """Ansible's own file. It is loaded under another name, since Ansible loads this one under the very name of that."""
     path = Path(ansible.plugins.action.__file__).with_name("normal.py")
     spec = importlib.util.spec_from_file_location(f"{__name__}_of_ansible", path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
