@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -18,7 +18,7 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
-from werkzeug.wrappers import Request
+from werkzeug.datastructures import EnvironHeaders, MultiDict
 
 # Names in a signature's scope that differ from botocore's name of the service.
 SERVICES = {
@@ -33,6 +33,8 @@ SERVICES = {
 UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request")
 REGION = re.compile(r"region/(?P<region>[a-z0-9-]+)")
+# Hosts under which no bucket is part of the name. https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+BUCKET_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(localhost|s3[.-].*amazonaws\.com)(:\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Operation:
     model: OperationModel
     protocol: str
     url_parameters: dict[str, str]
+    form: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def mutating(self) -> bool:
@@ -62,6 +65,14 @@ READS_BY_NAME = {
     "cloudwatch": {"PutMetricData"},
     "logs": {"PutLogEvents", "StartQuery", "StopQuery"},
     "kms": {"Decrypt", "Encrypt", "GenerateDataKey"},
+}
+
+
+# Operations that wait for what a data plane does: they must not keep others waiting, so they are answered side by side.
+CONCURRENT = {
+    ("lambda", "Invoke"),
+    ("lambda", "InvokeAsync"),
+    ("lambda", "InvokeWithResponseStream"),
 }
 
 
@@ -84,13 +95,25 @@ def operation_model(service: str, name: str) -> OperationModel | None:
     return model.operation_model(name) if model and name in model.operation_names else None
 
 
+@dataclass(frozen=True)
+class Route:
+    """How a REST operation is asked for: what must be there to take a request for it."""
+
+    method: str
+    path: re.Pattern[str]
+    query: dict[str, str]
+    headers: tuple[str, ...]
+    operation: str
+
+
 @functools.cache
-def rest_routes(service: str) -> list[tuple[str, re.Pattern[str], dict[str, str], str]]:
-    """(method, path pattern, query that must be there, operation), the most specific first."""
+def rest_routes(service: str) -> list[Route]:
+    """The operations of a service, the most specific first."""
     model = service_model(service)
     routes = []
     for name in model.operation_names if model else []:
-        http = model.operation_model(name).http if model else {}
+        operation = model.operation_model(name) if model else None
+        http = operation.http if operation else {}
         path, _, query = http.get("requestUri", "/").partition("?")
         names = re.findall(r"\{([^}]+)\}", path)
         pattern = re.escape(path.rstrip("/") or "/")
@@ -100,8 +123,18 @@ def rest_routes(service: str) -> list[tuple[str, re.Pattern[str], dict[str, str]
             group = re.sub(r"\W", "_", each.rstrip("+"))
             pattern = pattern.replace(escaped, f"(?P<{group}>{'.+' if greedy else '[^/]+'})")
         wanted = dict(parse_qsl(query, keep_blank_values=True))
-        rank = (len(wanted), -len(names), len(path))
-        routes.append((rank, (http.get("method", "POST"), re.compile(f"^{pattern}/?$"), wanted, name)))
+        headers = []
+        if service == "s3" and operation is not None and operation.input_shape is not None:
+            # UploadPart is a PutObject with a part's number, CopyObject one with a source: only what they require tells them apart.
+            for member in operation.input_shape.required_members:
+                where = operation.input_shape.members[member].serialization
+                if where.get("location") == "querystring":
+                    wanted.setdefault(where["name"], "")
+                elif where.get("location") == "header":
+                    headers.append("HTTP_" + where["name"].upper().replace("-", "_"))
+        rank = (len(wanted) + len(headers), -len(names), len(path))
+        route = Route(http.get("method", "POST"), re.compile(f"^{pattern}/?$"), wanted, tuple(headers), name)
+        routes.append((rank, route))
     return [route for _, route in sorted(routes, key=lambda item: item[0], reverse=True)]
 
 
@@ -139,6 +172,8 @@ def identify(environ: dict[str, Any], body: bytes) -> Operation | None:
     form: dict[str, str] = {}
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    elif "Action=" in environ.get("QUERY_STRING", ""):  # a presigned request of a query service
+        form = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
     if service == "elbv2" and form.get("Version") == "2012-06-01":
         service = "elb"
     model = service_model(service)
@@ -159,44 +194,53 @@ def identify(environ: dict[str, Any], body: bytes) -> Operation | None:
         protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE", "").partition(";")[0])
     except NotImplementedError:
         protocol = str(model.protocol)
-    return Operation(service, name, region or "us-east-1", operation, protocol, url_parameters)
+    return Operation(service, name, region or "us-east-1", operation, protocol, url_parameters, form)
 
 
 def match_route(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, str]]:
     path = environ.get("RAW_URI", environ.get("REQUEST_URI", "")).partition("?")[0] or environ.get("PATH_INFO", "/")
     method = environ["REQUEST_METHOD"]
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    for expected, pattern, wanted, name in rest_routes(service):
-        if expected != method or any(
-            key not in query or (value and query[key] != value) for key, value in wanted.items()
-        ):
+    if service == "s3" and (host := BUCKET_HOST.match(environ.get("HTTP_HOST", ""))):
+        path = f"/{host['bucket']}{path}"
+    for route in rest_routes(service):
+        if route.method != method or any(header not in environ for header in route.headers):
             continue
-        if found := pattern.match(path):
-            return name, {key: unquote(value) for key, value in found.groupdict().items()}
+        if any(key not in query or (value and query[key] != value) for key, value in route.query.items()):
+            continue
+        if found := route.path.match(path):
+            return route.operation, {key: unquote(value) for key, value in found.groupdict().items()}
     return "", {}
 
 
 def parse(operation: Operation, environ: dict[str, Any], body: bytes) -> dict[str, Any]:
     """The operation's parameters, named and typed as in the service model."""
-    request = Request({**environ, "wsgi.input": BytesIO(body)})
+    if operation.protocol in ("query", "ec2"):
+        values = MultiDict(operation.form)
+    else:
+        values = MultiDict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     parser = PROTOCOL_PARSERS[operation.protocol](operation.model, map_type=dict)
     parameters = parser.parse(
         {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
+            "method": environ["REQUEST_METHOD"],
+            "values": values,
+            "headers": EnvironHeaders(environ),
             "body": body,
-            "url_path": request.path,
+            "url_path": environ.get("PATH_INFO", "/"),
             "url_params": operation.url_parameters,
         }
     )
     return dict(parameters or {})
 
 
+class Fault(ServiceException):
+    """A refusal for moto's serializers, which take a class of moto's own modules for one of the service that the module is named after."""
+
+
 def refuse(operation: Operation, code: str, message: str, status: int) -> tuple[int, dict[str, str], bytes]:
     """A refusal as the service would put it: (status, headers, body)."""
     serializer = get_serializer_class(operation.service, operation.protocol)(operation_model=operation.model)
-    answer = serializer.serialize(ServiceException(code, message))
+    answer = serializer.serialize(Fault(code, message))
     body = answer["body"]
     headers = {key: str(value) for key, value in answer["headers"].items()}
     known = status if status != 400 else answer["status_code"]
