@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from moto.cognitoidp import models
-from moto.cognitoidp.exceptions import InvalidParameterException, NotAuthorizedError, UserNotFoundError
+from moto.cognitoidp.exceptions import (
+    InvalidParameterException,
+    NotAuthorizedError,
+    ResourceNotFoundError,
+    UserNotFoundError,
+)
+from moto.cognitoidp.responses import CognitoIdpResponse
+from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 
 SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
@@ -160,6 +167,33 @@ def install_authentication() -> None:
     models.CognitoIdpBackend.initiate_auth = initiate_auth  # type: ignore[method-assign]
 
 
+def install_tags() -> None:
+    """TagResource, UntagResource and ListTagsForResource, which moto lacks for user pools."""
+
+    def tags_of(response: Any) -> dict[str, str]:
+        arn = response.parameters["ResourceArn"]
+        for pool in response.backend.user_pools.values():
+            if pool.arn == arn:
+                return pool.extended_config.setdefault("UserPoolTags", {})
+        raise ResourceNotFoundError(f"Resource {arn} does not exist.")
+
+    def tag_resource(self: Any) -> ActionResult:
+        tags_of(self).update(self.parameters.get("Tags") or {})
+        return EmptyResult()
+
+    def untag_resource(self: Any) -> ActionResult:
+        tags = tags_of(self)
+        for key in self.parameters.get("TagKeys") or []:
+            tags.pop(key, None)
+        return EmptyResult()
+
+    def list_tags_for_resource(self: Any) -> ActionResult:
+        return ActionResult({"Tags": tags_of(self)})
+
+    for operation in (tag_resource, untag_resource, list_tags_for_resource):
+        setattr(CognitoIdpResponse, operation.__name__, operation)
+
+
 def install() -> None:
     if getattr(models, "extended_by_localcloud", False):
         return
@@ -168,3 +202,4 @@ def install() -> None:
     install_clients()
     install_tokens()
     install_authentication()
+    install_tags()
