@@ -177,6 +177,6 @@ def key_fits_the_type(call: Call) -> None:
         return
     kms = kms_backends[call.account][call.region]
     aliases = kms.list_aliases()
-    known = any(each.name == key for each in aliases) or key.rpartition("key/")[2] in kms.keys
+    known = any(each.alias_name == key for each in aliases) or key.rpartition("key/")[2] in kms.keys
     if not known:
         raise Refusal("InvalidKeyId", f"Key {key} does not exist")
