@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
+from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import InvalidResourceId, SSMException
 from moto.ssm.models import Documents, Parameter, ParameterDict, SimpleSystemManagerBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from localcloud import ACCOUNT
-from localcloud.services.ec2 import canonical_images
 from localcloud.systems_manager import documents, instances
 from localcloud.systems_manager.associations import (
     CLOCK,
@@ -29,7 +30,7 @@ from localcloud.systems_manager.associations import (
 CANONICAL = re.compile(
     r"/aws/service/canonical/ubuntu/server/(?P<version>\d\d\.\d\d)/stable/current/amd64/hvm/(ebs-gp3|ebs-gp2)/ami-id"
 )
-ASSOCIATION_PAGE = 50
+OWNER = "099720109477"
 
 
 def manager(response: SimpleSystemManagerResponse) -> StateManager:
@@ -355,19 +356,22 @@ sent = SimpleSystemManagerResponse.send_command
 def canonical_parameter(account: str, region: str, name: str) -> Parameter | None:
     """Canonical's public parameter for its newest image of a release, of the images that EC2 has."""
     found = CANONICAL.fullmatch(name)
-    images = [each for each in canonical_images(region) if found and f"-{found['version']}-" in each["name"]]
+    if not found:
+        return None
+    series = f"-{found['version']}-amd64-server-"
+    images = [each for each in ec2_backends[account][region].amis.values() if each.owner_id == OWNER and series in each.name]
     if not images:
         return None
-    newest = max(images, key=lambda each: each["creation_date"])
+    newest = max(images, key=lambda each: each.name)  # a name ends in the day of its build
     return Parameter(  # type: ignore[abstract]  # moto makes them itself, its base class notwithstanding
         account_id=account,
         name=name,
-        value=newest["ami_id"],
+        value=newest.id,
         parameter_type="String",
         description=None,
         allowed_pattern=None,
         keyid=None,
-        last_modified_date=newest["creation_date"],
+        last_modified_date=utcnow(),
         version=len(images),
         data_type="aws:ec2:image",
         tier="Standard",
