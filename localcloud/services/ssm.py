@@ -359,14 +359,17 @@ def canonical_parameter(account: str, region: str, name: str) -> Parameter | Non
     if not found:
         return None
     series = f"-{found['version']}-amd64-server-"
-    images = [each for each in ec2_backends[account][region].amis.values() if each.owner_id == OWNER and series in each.name]
+    images = {
+        each.name: each.id
+        for each in ec2_backends[account][region].amis.copy().values()
+        if each.owner_id == OWNER and each.name and series in each.name
+    }
     if not images:
         return None
-    newest = max(images, key=lambda each: each.name)  # a name ends in the day of its build
     return Parameter(  # type: ignore[abstract]  # moto makes them itself, its base class notwithstanding
         account_id=account,
         name=name,
-        value=newest.id,
+        value=images[max(images)],  # a name ends in the day of its build
         parameter_type="String",
         description=None,
         allowed_pattern=None,

@@ -14,7 +14,7 @@ DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 # minutes, hours, day of month, month, day of week (1 is Sunday), year
 LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
-HORIZON = 366 * 24 * 60  # minutes that a cron expression is searched for its next time
+HORIZON = 366  # days that a cron expression is searched for its next time
 
 
 def parse(expression: str) -> tuple[str, str]:
@@ -95,16 +95,14 @@ def following(expression: str, after: datetime.datetime) -> datetime.datetime | 
     minutes, hours, days, months, weekdays, years = (
         values(part, limits) for part, limits in zip(fields(content), LIMITS, strict=True)
     )
-    candidate = after.replace(second=0, microsecond=0)
-    for _ in range(HORIZON):
-        candidate += datetime.timedelta(minutes=1)
-        if (
-            candidate.minute in minutes
-            and candidate.hour in hours
-            and candidate.day in days
-            and candidate.month in months
-            and candidate.isoweekday() % 7 + 1 in weekdays
-            and candidate.year in years
-        ):
-            return candidate
+    start = after.replace(second=0, microsecond=0) + datetime.timedelta(minutes=1)
+    for offset in range(HORIZON):
+        day = start.date() + datetime.timedelta(days=offset)
+        if not (day.day in days and day.month in months and day.isoweekday() % 7 + 1 in weekdays and day.year in years):
+            continue
+        for hour in sorted(hours):
+            for minute in sorted(minutes):
+                due = datetime.datetime.combine(day, datetime.time(hour, minute), datetime.UTC)
+                if due >= start:
+                    return due
     return None

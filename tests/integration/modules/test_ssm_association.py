@@ -9,7 +9,7 @@ import json
 import pytest
 from ansible_collections.lks.llm.plugins.modules.zip_bundle import build_zip
 
-from .runner import REGION
+from .runner import REGION, Modules
 
 MODULE = "lks.llm.ssm_association"
 PUBLIC_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
@@ -21,7 +21,7 @@ BAD = "- hosts: all\n  tasks:\n    - ansible.builtin.no_such_thing_at_all:\n"
 class Fleet:
     """Instances with a tag of their own, and a bucket."""
 
-    modules: object
+    modules: Modules
     name: str
     bucket: str
 

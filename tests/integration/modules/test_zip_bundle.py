@@ -6,13 +6,14 @@ import multiprocessing
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.lks.llm.plugins.modules import zip_bundle
 
 from .runner import run
 
 
-def pack(check_mode: bool = False, **arguments: object) -> dict:
+def pack(check_mode: bool = False, **arguments: Any) -> dict:
     receiver, sender = multiprocessing.Pipe(duplex=False)
     given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
     process = multiprocessing.get_context("fork").Process(target=run, args=(zip_bundle, given, sender))
@@ -36,7 +37,10 @@ def test_the_same_content_is_the_same_zip(tmp_path):
     first, second = tree(tmp_path / "one"), tree(tmp_path / "two")
     os.utime(second / "run.sh", (0, 0))
     (second / "tasks" / "main.yml").chmod(0o600)
-    arguments = {"path": str(tmp_path / "new" / "bundle.zip"), "contents": [{"dest": "vars.yml", "content": "a: ä\n"}]}
+    arguments: dict[str, Any] = {
+        "path": str(tmp_path / "new" / "bundle.zip"),
+        "contents": [{"dest": "vars.yml", "content": "a: ä\n"}],
+    }
 
     def source(folder: Path) -> list[dict]:
         return [{"src": f"{folder}/", "dest": "roles/web"}]
@@ -66,13 +70,14 @@ def test_the_same_content_is_the_same_zip(tmp_path):
 def test_what_cannot_be_packed_is_refused(tmp_path):
     path = str(tmp_path / "bundle.zip")
     text = {"content": "x"}
-    for arguments, message in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"sources": [{"src": str(tmp_path / "none")}]}, "neither a file nor a folder"),
         ({"contents": [{"dest": "../up", **text}]}, "inside the zip"),
         ({"contents": [{"dest": "/root", **text}]}, "inside the zip"),
         ({"contents": [{"dest": "a", **text}, {"dest": "./a", **text}]}, "become a"),
         ({}, "nothing to pack"),
-    ):
+    )
+    for arguments, message in cases:
         answer = pack(path=path, **arguments)
         assert answer["failed"], arguments
         assert message in answer["msg"]
