@@ -132,7 +132,8 @@ from ansible_collections.lks.llm.plugins.module_utils.ssm import (
 )
 
 CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation)
-SHORTEST, LONGEST = 12, 4096  # AWS takes 4096 characters in the tier Standard
+SHORTEST = 12
+LONGEST = 4096  # of the tier Standard
 NAME = re.compile(r"/?[A-Za-z0-9_.-]+|(/[A-Za-z0-9_.-]+){2,15}")
 
 
