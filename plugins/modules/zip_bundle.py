@@ -71,6 +71,8 @@ attributes:
   diff_mode:
     support: full
     description: Shows the names and checksums of the files that differ.
+  platform:
+    platforms: posix
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 """
