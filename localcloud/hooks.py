@@ -1,0 +1,35 @@
+"""Who wants to know what the control plane did: a data plane starts what it emulates when it is told.
+
+    @hooks.on("ssm.applied")
+    def start(*, region, instance_id, document, parameters, bundle): …
+
+Whoever tells does not wait for an answer and is not hurt by a listener's fault.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+Listener = Callable[..., None]
+LISTENERS: dict[str, list[Listener]] = {}
+log = logging.getLogger("localcloud")
+
+
+def on(event: str) -> Callable[[Listener], Listener]:
+    """Registers a function for an event; it is called with the event's facts as keywords, on whatever thread the event is on."""
+
+    def register(listener: Listener) -> Listener:
+        LISTENERS.setdefault(event, []).append(listener)
+        return listener
+
+    return register
+
+
+def tell(event: str, **facts: Any) -> None:
+    for listener in LISTENERS.get(event, []):
+        try:
+            listener(**facts)
+        except Exception:  # a listener's fault is its own, not that of the service that tells
+            log.exception("a listener to %s failed", event)
