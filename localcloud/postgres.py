@@ -157,6 +157,14 @@ class Postgres:
             self.sql(f"ALTER ROLE {identifier(self.user)} PASSWORD {literal(password)}")
             self.password = password
 
+    def set_force_tls(self, force: bool) -> None:
+        """Whether connections without TLS are refused from now on."""
+        with self.lock:
+            self.force_tls = force
+            if self.front and self.front.stdin and self.front.poll() is None:
+                self.front.stdin.write(json.dumps({"force": force}).encode() + b"\n")
+                self.front.stdin.flush()
+
     def sql(self, statements: str, database: str = "postgres") -> str:
         """Runs statements as the superuser, over the Unix socket; returns the rows, tab-separated, without headings."""
         assert self.home is not None

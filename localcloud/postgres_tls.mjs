@@ -1,6 +1,7 @@
 // Speaks TLS for a PostgreSQL that was built without it: takes connections, negotiates as PostgreSQL does
 // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL) and passes the rest on to the server's Unix socket.
-// Its settings come as one line of JSON on standard input, whose end ends it too; it prints a line when it listens.
+// Its settings come as a line of JSON on standard input, and changes of `force` as more such lines; the input's end ends it too. It prints
+// a line when it listens.
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import readline from 'node:readline'
@@ -13,9 +14,20 @@ const FIRST_BYTE_OF_TLS = 0x16
 const LONGEST_START = 10000 // PostgreSQL's own limit of a startup packet
 const SECONDS_TO_START = 60
 
-readline.createInterface({ input: process.stdin }).once('line', (line) => serve(JSON.parse(line))).on('close', () => process.exit(0))
+let force = true
+let serving = false
 
-function serve({ host, port, backlog, socket, certificate, key, force }) {
+readline
+  .createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const settings = JSON.parse(line)
+    force = settings.force
+    if (!serving) serve(settings)
+    serving = true
+  })
+  .on('close', () => process.exit(0))
+
+function serve({ host, port, backlog, socket, certificate, key }) {
   const secureContext = tls.createSecureContext({ cert: readFileSync(certificate), key: readFileSync(key), minVersion: 'TLSv1.2' })
   const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (client) => {
     client.on('error', () => client.destroy())
