@@ -194,7 +194,7 @@ def parse(operation: Operation, environ: dict[str, Any], body: bytes) -> dict[st
 
 
 class Refused(ServiceException):
-    """moto takes the service of an exception from the package it is defined in; ours has that of the operation."""
+    """A refusal of ours: moto looks for the service model of an exception by its package, and its own base class has none."""
 
 
 def refuse(operation: Operation, code: str, message: str, status: int) -> tuple[int, dict[str, str], bytes]:
