@@ -1,0 +1,158 @@
+"""RDS on the local cloud: an instance is a PostgreSQL that one can log in to, and its calls act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ..playbooks import Cloud
+from .postgres_client import LoginFailed, login
+
+NAME = "instance"
+
+
+@pytest.fixture(scope="module")
+def rds(client: Callable[[str], Any]) -> Any:
+    return client("rds")
+
+
+@pytest.fixture(scope="module")
+def network(client: Callable[[str], Any], rds: Any) -> dict[str, Any]:
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.20.0.0/23")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.20.{number}.0/24", AvailabilityZone=f"us-east-1{letter}")
+        for number, letter in enumerate("ab")
+    ]
+    subnet_ids = [each["Subnet"]["SubnetId"] for each in subnets]
+    groups = [
+        ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in ("one", "two")
+    ]
+    rds.create_db_subnet_group(DBSubnetGroupName="subnets", DBSubnetGroupDescription="d", SubnetIds=subnet_ids)
+    rds.create_db_parameter_group(
+        DBParameterGroupName="parameters", DBParameterGroupFamily="postgres17", Description="d"
+    )
+    return {"groups": groups, "subnets": subnet_ids, "ec2": ec2}
+
+
+def wait(rds: Any, what: str) -> None:
+    waiter = rds.get_waiter(what)
+    waiter.config.delay = 0.2
+    waiter.config.max_attempts = 200
+    waiter.wait(DBInstanceIdentifier=NAME)
+
+
+def interfaces(network: dict[str, Any]) -> list[dict[str, Any]]:
+    found = network["ec2"].describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": network["subnets"]}])
+    return found["NetworkInterfaces"]
+
+
+def test_an_instance_lives(service_cloud: Cloud, rds: Any, network: dict[str, Any]) -> None:
+    created = rds.create_db_instance(
+        DBInstanceIdentifier=NAME,
+        Engine="postgres",
+        EngineVersion="17.6",
+        DBInstanceClass="db.t3.micro",
+        AllocatedStorage=20,
+        DBName="things",
+        MasterUsername="boss",
+        MasterUserPassword="first-word",
+        DBSubnetGroupName="subnets",
+        DBParameterGroupName="parameters",
+        VpcSecurityGroupIds=network["groups"][:1],
+        StorageEncrypted=True,
+    )["DBInstance"]
+    assert created["DBInstanceStatus"] == "creating"
+    assert "Endpoint" not in created
+    with pytest.raises(ClientError, match="InvalidDBInstanceState"):
+        rds.modify_db_instance(DBInstanceIdentifier=NAME, BackupRetentionPeriod=3)
+    wait(rds, "db_instance_available")
+
+    endpoint = rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["Endpoint"]
+    assert endpoint["Port"] == 5432
+    ca = next(service_cloud.home.glob("rds-*/ca.pem"))
+
+    def enter(password: str, tls: bool = True) -> None:
+        login(
+            endpoint["Address"],
+            endpoint["Port"],
+            user="boss",
+            password=password,
+            database="things",
+            ca=str(ca) if tls else None,
+        )
+
+    enter("first-word")
+    with pytest.raises(LoginFailed, match="password authentication failed"):
+        enter("wrong-word")
+    with pytest.raises(LoginFailed, match="no encryption"):
+        enter("first-word", tls=False)
+
+    for method, works in (("pending-reboot", False), ("immediate", True)):
+        parameter = {"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": method}
+        rds.modify_db_parameter_group(DBParameterGroupName="parameters", Parameters=[parameter])
+        if works:
+            enter("first-word", tls=False)
+        else:
+            with pytest.raises(LoginFailed, match="no encryption"):
+                enter("first-word", tls=False)
+
+    rds.modify_db_instance(DBInstanceIdentifier=NAME, MasterUserPassword="second-word", ApplyImmediately=True)
+    wait(rds, "db_instance_available")
+    enter("second-word")
+    with pytest.raises(LoginFailed):
+        enter("first-word")
+
+    (interface,) = interfaces(network)
+    assert (interface["Description"], interface["RequesterManaged"]) == ("RDSNetworkInterface", True)
+    rds.modify_db_instance(DBInstanceIdentifier=NAME, VpcSecurityGroupIds=network["groups"], ApplyImmediately=True)
+    assert {group["GroupId"] for group in interfaces(network)[0]["Groups"]} == set(network["groups"])
+
+    rds.stop_db_instance(DBInstanceIdentifier=NAME)
+    wait(rds, "db_instance_stopped") if "db_instance_stopped" in rds.waiter_names else until_stopped(rds)
+    with pytest.raises(OSError):
+        enter("second-word")
+    rds.start_db_instance(DBInstanceIdentifier=NAME)
+    wait(rds, "db_instance_available")
+    enter("second-word")
+    rds.reboot_db_instance(DBInstanceIdentifier=NAME)
+    wait(rds, "db_instance_available")
+    enter("second-word")
+
+    for call in (
+        lambda: rds.delete_db_subnet_group(DBSubnetGroupName="subnets"),
+        lambda: rds.delete_db_parameter_group(DBParameterGroupName="parameters"),
+        lambda: rds.delete_db_instance(DBInstanceIdentifier=NAME),
+    ):
+        with pytest.raises(ClientError):
+            call()
+    deleted = rds.delete_db_instance(DBInstanceIdentifier=NAME, SkipFinalSnapshot=True)
+    assert deleted["DBInstance"]["DBInstanceStatus"] == "deleting"
+    wait(rds, "db_instance_deleted")
+    assert interfaces(network) == []
+    rds.delete_db_subnet_group(DBSubnetGroupName="subnets")
+    rds.delete_db_parameter_group(DBParameterGroupName="parameters")
+
+
+def until_stopped(rds: Any) -> None:
+    import time
+
+    deadline = time.monotonic() + 20
+    while rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceStatus"] != "stopped":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_what_moto_lacks(rds: Any) -> None:
+    (version,) = rds.describe_db_engine_versions(Engine="postgres", EngineVersion="17.6")["DBEngineVersions"]
+    assert version["DBParameterGroupFamily"] == "postgres17"
+    options = rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass="db.t3.micro")
+    assert {each["StorageType"] for each in options["OrderableDBInstanceOptions"]} == {"gp2", "gp3"}
+    assert "rds-ca-rsa2048-g1" in {
+        each["CertificateIdentifier"] for each in rds.describe_certificates()["Certificates"]
+    }
+    with pytest.raises(ClientError, match="DBParameterGroupNotFound"):
+        rds.describe_db_parameter_groups(DBParameterGroupName="absent")
