@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Make an archive of the stand-in, laid out as a release of Ollama for Linux: bin/ollama, lib/ollama/…, as .tar.zst.
+
+    release.py 0.32.7 FOLDER     writes FOLDER/v0.32.7/ollama-linux-amd64.tar.zst and sha256sum.txt beside it; prints the sum
+
+The same version makes the same bytes. Needs the program zstd.
+"""
+
+import hashlib
+import io
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("ollama.py")
+LIBRARIES = {  # what a release carries beside the program: for the processor, and for graphics cards
+    "lib/ollama/libggml-base.so": 4096,
+    "lib/ollama/libggml-cpu-haswell.so": 4096,
+    "lib/ollama/cuda_v12/libggml-cuda.so": 65536,
+    "lib/ollama/cuda_v13/libggml-cuda.so": 65536,
+}
+
+
+def program(version):
+    lines = SOURCE.read_text().splitlines(keepends=True)
+    return "".join(f'VERSION = "{version}"\n' if line.startswith("VERSION = ") else line for line in lines).encode()
+
+
+def archive(version):
+    """Bytes of the archive."""
+    members = {"bin/ollama": (program(version), 0o755)}
+    for name, size in LIBRARIES.items():
+        members[name] = (hashlib.shake_128(name.encode()).digest(size), 0o644)
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for folder in sorted({str(parent) for name in members for parent in Path(name).parents}):
+            entry = tarfile.TarInfo(f"./{folder}" if folder != "." else "./")
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        for name, (content, mode) in sorted(members.items()):
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size, entry.mode = len(content), mode
+            tar.addfile(entry, io.BytesIO(content))
+    return subprocess.run(
+        ["zstd", "--quiet", "-3", "--stdout"], input=raw.getvalue(), stdout=subprocess.PIPE, check=True
+    ).stdout
+
+
+def release(version, folder):
+    """Path and sum of the archive, written below folder as the releases are laid out."""
+    content = archive(version)
+    place = Path(folder) / f"v{version}" / "ollama-linux-amd64.tar.zst"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    place.with_name("sha256sum.txt").write_text(f"{digest}  ./{place.name}\n")
+    return place, digest
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    print(release(sys.argv[1], sys.argv[2])[1])
