@@ -233,14 +233,14 @@ def parse(operation: Operation, environ: dict[str, Any], body: bytes) -> dict[st
     return dict(parameters or {})
 
 
-class Fault(ServiceException):
+class Refused(ServiceException):
     """A refusal for moto's serializers, which take a class of moto's own modules for one of the service that the module is named after."""
 
 
 def refuse(operation: Operation, code: str, message: str, status: int) -> tuple[int, dict[str, str], bytes]:
     """A refusal as the service would put it: (status, headers, body)."""
     serializer = get_serializer_class(operation.service, operation.protocol)(operation_model=operation.model)
-    answer = serializer.serialize(Fault(code, message))
+    answer = serializer.serialize(Refused(code, message))
     body = answer["body"]
     headers = {key: str(value) for key, value in answer["headers"].items()}
     known = status if status != 400 else answer["status_code"]
