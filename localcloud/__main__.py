@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import sys
 import urllib.parse
 
@@ -24,6 +25,8 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         command.add_argument("--port", type=int, default=4566, help="port to listen on (default: %(default)s)")
+        if name == "serve":
+            command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # from `start`: a socket that is bound
         if name == "start":
             command.add_argument("--run", help="what the requests that follow are counted under")
         if name == "requests":
@@ -46,14 +49,20 @@ def requests(daemon: Daemon, options: argparse.Namespace) -> int:
     return 0
 
 
+def serve(daemon: Daemon, descriptor: int | None) -> None:
+    listener = socket.socket(fileno=descriptor) if descriptor is not None else daemon.listen()
+    with listener, daemon.here():
+        from localcloud import server  # takes seconds: whoever looks meanwhile finds that it is on its way
+
+        server.serve(listener)
+
+
 def main() -> int:
     options = parser().parse_args()
     daemon = Daemon(options.host, options.port)
     try:
         if options.command == "serve":
-            from localcloud.server import serve
-
-            serve(options.host, options.port)
+            serve(daemon, options.listener)
         elif options.command == "start":
             started = daemon.start()
             if options.run:
@@ -67,7 +76,9 @@ def main() -> int:
             return 0 if health else 3
         elif options.command == "requests":
             if not daemon.healthy():
-                raise Problem(f"The local cloud does not run at {daemon.url}. Start it: python -m localcloud start")
+                raise Problem(
+                    f"The local cloud does not run at {daemon.url}. Start it: python -m localcloud start --port={daemon.port}"
+                )
             return requests(daemon, options)
     except Problem as problem:
         print(problem, file=sys.stderr)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 60
+BACKLOG = 128  # connections that wait while it starts
 STOP_SECONDS = 20
+LOG_BYTES = 10_000_000  # a longer log is put aside at the next start
 
 
 class Problem(Exception):
@@ -54,16 +58,22 @@ class Daemon:
         return self.folder / "pid"
 
     def pid(self) -> int | None:
-        """The server's process, if it lives and is ours."""
+        """The server's process, if it lives and is the one that wrote the file: ids of processes are used again."""
         try:
-            pid = int(self.pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline")
-            if command.exists():
-                return pid if b"localcloud" in command.read_bytes() else None
-            os.kill(pid, 0)
+            pid, begun = self.pid_file.read_text().split()
+            return int(pid) if birth(int(pid)) == begun else None
         except (OSError, ValueError):
             return None
-        return pid
+
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        """For the server itself: that it is this process, for as long as it serves."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.pid_file.write_text(f"{os.getpid()} {birth(os.getpid())}")
+        try:
+            yield
+        finally:
+            self.pid_file.unlink(missing_ok=True)
 
     def ask(self, path: str, method: str = "GET", timeout: float = 5) -> Any:
         request = urllib.request.Request(f"{self.url}/_localcloud/{path}", method=method)
@@ -73,9 +83,10 @@ class Daemon:
 
     def healthy(self) -> dict[str, Any] | None:
         try:
-            return self.ask("health", timeout=2)
-        except (OSError, ValueError, urllib.error.URLError):
+            health = self.ask("health", timeout=2)
+        except (OSError, ValueError, http.client.HTTPException):
             return None
+        return health if isinstance(health, dict) and "pid" in health else None
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -87,69 +98,90 @@ class Daemon:
     def start(self) -> bool:
         """Starts the server unless it runs; returns whether it was started."""
         with self.lock():
-            if self.healthy():
-                return False
-            if self.taken():
-                raise Problem(
-                    f"Port {self.port} of {self.host} is taken by something else. Stop that, or use another port: "
-                    f"-e cloud_port={self.port + 1} with the playbooks, --port {self.port + 1} here."
-                )
-            environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-            command = [sys.executable, "-m", "localcloud", "serve", "--host", self.host, "--port", str(self.port)]
+            if self.pid() is None and not self.healthy():
+                process = self.spawn()
+                self.await_health(process)
+                return True
+            self.await_health(None)  # it may be on its way: whoever started it may have been killed meanwhile
+            return False
+
+    def listen(self) -> socket.socket:
+        """A socket bound to the address; raises Problem where that is taken or not ours."""
+        try:
+            return socket.create_server((self.host, self.port), backlog=BACKLOG)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise Problem(f"The local cloud cannot listen on {self.host}:{self.port}: {error.strerror}.") from error
+            raise Problem(
+                f"Port {self.port} of {self.host} is taken by something else. Stop that, or use another port: "
+                f"-e cloud_port={self.port + 1} with the playbooks, --port {self.port + 1} here."
+            ) from error
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Starts the server with a socket that is bound already: who finds the port taken learns it here, without a race."""
+        listener = self.listen()
+        with listener:
+            self.rotate()
+            number = listener.fileno()
+            command = [sys.executable, "-m", "localcloud", "serve", f"--host={self.host}", f"--port={self.port}"]
             with self.log.open("ab") as output:
                 process = subprocess.Popen(
-                    command,
+                    [*command, f"--listener={number}"],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env=environment,
+                    env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
                     cwd="/",
                     start_new_session=True,
-                    close_fds=True,
+                    pass_fds=[number],
                 )
-            self.pid_file.write_text(str(process.pid))
-            deadline = time.monotonic() + START_SECONDS
-            while time.monotonic() < deadline:
-                if self.healthy():
-                    return True
-                if process.poll() is not None:
-                    raise Problem(f"The local cloud ended at its start; {self.log} says why.")
-                time.sleep(0.05)
+        return process
+
+    def rotate(self) -> None:
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+
+    def await_health(self, process: subprocess.Popen[bytes] | None) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.healthy():
+                return
+            if process is not None and process.poll() is not None:
+                raise Problem(f"The local cloud ended at its start; {self.log} says why.")
+            time.sleep(0.05)
+        if process is not None:
             process.terminate()
-            raise Problem(f"The local cloud did not answer within {START_SECONDS} s; {self.log} says why.")
-
-    def taken(self) -> bool:
-        import socket
-
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError:
-                return True
-        return False
+        raise Problem(f"The local cloud did not answer within {START_SECONDS} s; {self.log} says why.")
 
     def stop(self) -> bool:
         """Ends the server; returns whether there was one."""
         with self.lock():
             pid = self.pid()
+            if pid is None and (health := self.healthy()):
+                pid = int(health["pid"])  # its state folder is another one than ours
             if pid is None:
                 self.pid_file.unlink(missing_ok=True)
                 return False
+            begun = birth(pid)
             for kind in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, kind)
                 deadline = time.monotonic() + STOP_SECONDS
-                while time.monotonic() < deadline and self.pid() is not None and not zombie(pid):
+                while time.monotonic() < deadline and birth(pid) == begun:
                     time.sleep(0.05)
-                if self.pid() is None or zombie(pid):
+                if birth(pid) != begun:
                     break
             self.pid_file.unlink(missing_ok=True)
             return True
 
 
-def zombie(pid: int) -> bool:
+def birth(pid: int) -> str:
+    """When a living process began, in the system's own clock; empty where there is none. An ended one that nobody waited for is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        status, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
+        if Path("/proc/self/stat").exists():
+            return ""
+        shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return "_".join(shown.stdout.split())
+    return "" if status == "Z" else fields[18]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -18,7 +18,7 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
-from werkzeug.wrappers import Request
+from werkzeug.datastructures import EnvironHeaders, MultiDict
 
 # Names in a signature's scope that differ from botocore's name of the service.
 SERVICES = {
@@ -33,6 +33,13 @@ SERVICES = {
 UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request")
 REGION = re.compile(r"region/(?P<region>[a-z0-9-]+)")
+# Operations that share method and path with another, and the header that makes the difference.
+BY_HEADER = {
+    ("s3", "CopyObject"): "HTTP_X_AMZ_COPY_SOURCE",
+    ("s3", "UploadPartCopy"): "HTTP_X_AMZ_COPY_SOURCE",
+}
+# Hosts under which no bucket is part of the name. https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+BUCKET_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(localhost|s3[.-].*amazonaws\.com)(:\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class Operation:
     model: OperationModel
     protocol: str
     url_parameters: dict[str, str]
+    form: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def mutating(self) -> bool:
@@ -62,6 +70,14 @@ READS_BY_NAME = {
     "cloudwatch": {"PutMetricData"},
     "logs": {"PutLogEvents", "StartQuery", "StopQuery"},
     "kms": {"Decrypt", "Encrypt", "GenerateDataKey"},
+}
+
+
+# Operations that wait for what a data plane does: they must not keep others waiting, so they are answered side by side.
+CONCURRENT = {
+    ("lambda", "Invoke"),
+    ("lambda", "InvokeAsync"),
+    ("lambda", "InvokeWithResponseStream"),
 }
 
 
@@ -100,7 +116,7 @@ def rest_routes(service: str) -> list[tuple[str, re.Pattern[str], dict[str, str]
             group = re.sub(r"\W", "_", each.rstrip("+"))
             pattern = pattern.replace(escaped, f"(?P<{group}>{'.+' if greedy else '[^/]+'})")
         wanted = dict(parse_qsl(query, keep_blank_values=True))
-        rank = (len(wanted), -len(names), len(path))
+        rank = (len(wanted), (service, name) in BY_HEADER, -len(names), len(path))
         routes.append((rank, (http.get("method", "POST"), re.compile(f"^{pattern}/?$"), wanted, name)))
     return [route for _, route in sorted(routes, key=lambda item: item[0], reverse=True)]
 
@@ -139,6 +155,8 @@ def identify(environ: dict[str, Any], body: bytes) -> Operation | None:
     form: dict[str, str] = {}
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    elif "Action=" in environ.get("QUERY_STRING", ""):  # a presigned request of a query service
+        form = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
     if service == "elbv2" and form.get("Version") == "2012-06-01":
         service = "elb"
     model = service_model(service)
@@ -159,17 +177,21 @@ def identify(environ: dict[str, Any], body: bytes) -> Operation | None:
         protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE", "").partition(";")[0])
     except NotImplementedError:
         protocol = str(model.protocol)
-    return Operation(service, name, region or "us-east-1", operation, protocol, url_parameters)
+    return Operation(service, name, region or "us-east-1", operation, protocol, url_parameters, form)
 
 
 def match_route(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, str]]:
     path = environ.get("RAW_URI", environ.get("REQUEST_URI", "")).partition("?")[0] or environ.get("PATH_INFO", "/")
     method = environ["REQUEST_METHOD"]
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    if service == "s3" and (host := BUCKET_HOST.match(environ.get("HTTP_HOST", ""))):
+        path = f"/{host['bucket']}{path}"
     for expected, pattern, wanted, name in rest_routes(service):
         if expected != method or any(
             key not in query or (value and query[key] != value) for key, value in wanted.items()
         ):
+            continue
+        if (header := BY_HEADER.get((service, name))) and header not in environ:
             continue
         if found := pattern.match(path):
             return name, {key: unquote(value) for key, value in found.groupdict().items()}
@@ -178,25 +200,32 @@ def match_route(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, s
 
 def parse(operation: Operation, environ: dict[str, Any], body: bytes) -> dict[str, Any]:
     """The operation's parameters, named and typed as in the service model."""
-    request = Request({**environ, "wsgi.input": BytesIO(body)})
+    if operation.protocol in ("query", "ec2"):
+        values = MultiDict(operation.form)
+    else:
+        values = MultiDict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     parser = PROTOCOL_PARSERS[operation.protocol](operation.model, map_type=dict)
     parameters = parser.parse(
         {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
+            "method": environ["REQUEST_METHOD"],
+            "values": values,
+            "headers": EnvironHeaders(environ),
             "body": body,
-            "url_path": request.path,
+            "url_path": environ.get("PATH_INFO", "/"),
             "url_params": operation.url_parameters,
         }
     )
     return dict(parameters or {})
 
 
+class Fault(ServiceException):
+    """A refusal for moto's serializers, which take a class of moto's own modules for one of the service that the module is named after."""
+
+
 def refuse(operation: Operation, code: str, message: str, status: int) -> tuple[int, dict[str, str], bytes]:
     """A refusal as the service would put it: (status, headers, body)."""
     serializer = get_serializer_class(operation.service, operation.protocol)(operation_model=operation.model)
-    answer = serializer.serialize(ServiceException(code, message))
+    answer = serializer.serialize(Fault(code, message))
     body = answer["body"]
     headers = {key: str(value) for key, value in answer["headers"].items()}
     known = status if status != 400 else answer["status_code"]

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import json
 import logging
 import os
 import pkgutil
 import re
+import signal
+import socket
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs
 
-from localcloud import ACCOUNT, constraints, protocol, record, rules
+import moto.backends
+import moto.core.responses
+import moto.settings
+
+from localcloud import ACCOUNT, constraints, processes, protocol, record, rules
 
 CONTROL = "/_localcloud/"
+THREADS = 16
 log = logging.getLogger("localcloud")
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -33,16 +47,31 @@ VALIDATION_CODES = {
 }
 
 
-def prepare() -> None:
-    """Sets moto up: no look at the real AWS, our adapters and rules in place."""
-    os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT)
-    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+@functools.cache
+def prepare() -> tuple[ModuleType, ...]:
+    """Sets moto up, once a process: no look at the real AWS, our adapters and rules in place. Returns these modules."""
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    moto.settings.ENABLE_AMI_VALIDATION = True
+    moto.settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True
+    modules = []
     for package in ("localcloud.services", "localcloud.rules"):
         module = importlib.import_module(package)
         for found in pkgutil.iter_modules(module.__path__, package + "."):
             loaded = importlib.import_module(found.name)
             if hasattr(loaded, "install"):
                 loaded.install()
+            modules.append(loaded)
+    remember()
+    return tuple(modules)
+
+
+def remember() -> None:
+    """What moto works out again for each request and which does not change once all adapters are in place."""
+    # AWS's services answer with more codes than their models list.
+    warnings.filterwarnings("ignore", message=r"Exception\(Fault\) with code")
+    known = list(moto.backends.list_of_moto_modules())
+    moto.backends.list_of_moto_modules = lambda: iter(known)
+    moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
 
 
 class Application:
@@ -53,35 +82,54 @@ class Application:
 
         self.calls = calls
         self.moto = DomainDispatcherApplication(create_backend_app)
+        # moto's backends are plain dictionaries: a rule and the change that it allows must not be parted by another thread.
+        self.lock = threading.RLock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(CONTROL):
             status, headers, body = self.control(environ)
         else:
             status, headers, body = self.answer(environ)
-        start_response(f"{status} {'OK' if status < 400 else 'Error'}", [*headers.items()])
+        phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
+        start_response(f"{status} {phrase}", [*headers.items()])
         return [body]
 
     def answer(self, environ: dict[str, Any]) -> Answer:
         body = protocol.buffered(environ)
         operation = protocol.identify(environ, body)
         if operation is None:
-            return self.ask_moto(environ)
+            with self.lock:
+                return self.ask_moto(environ)
+        alone = (operation.service, operation.name) not in protocol.CONCURRENT
         started = time.perf_counter()
         parameters: dict[str, Any] = {}
         try:
-            parameters = self.check(operation, environ, body)
+            with self.lock if alone else contextlib.nullcontext():
+                parameters = self.check(operation, environ, body)
+                answer = self.ask_moto(environ)
         except rules.Refusal as refusal:
             answer = protocol.refuse(operation, refusal.code, refusal.message, refusal.status)
-        else:
-            answer = self.ask_moto(environ)
+        except Exception as error:
+            log.exception("%s %s could not be checked", operation.service, operation.name)
+            answer = protocol.refuse(operation, "InternalFailure", f"the local cloud failed: {error!r}", 500)
         status, _, content = answer
         code = ""
         if status >= 400:
             found = ERROR_CODE.search(content)
             code = next((group.decode() for group in found.groups() if group), str(status)) if found else str(status)
-        self.calls.add(operation, status, code, (time.perf_counter() - started) * 1000)
+        milliseconds = (time.perf_counter() - started) * 1000
+        self.calls.add(operation, status, code, milliseconds)
         self.calls.keep(operation, parameters, answer)
+        if operation.mutating or code:
+            # What a call carried is not logged: passwords are among it.
+            log.info(
+                "%s %s %s: %s, %.0f ms",
+                operation.region,
+                operation.service,
+                operation.name,
+                code or status,
+                milliseconds,
+            )
         return answer
 
     def check(self, operation: protocol.Operation, environ: dict[str, Any], body: bytes) -> dict[str, Any]:
@@ -92,8 +140,10 @@ class Application:
             raise rules.Refusal("ExpiredToken", "The security token included in the request is expired", 403)
         try:
             parameters = protocol.parse(operation, environ, body)
-        except Exception:  # moto's parsers raise several kinds; what they cannot read is left to moto to answer
-            log.exception("cannot parse %s %s", operation.service, operation.name)
+        except (
+            Exception
+        ) as error:  # moto's parsers raise several kinds; what they cannot read is left to moto to answer
+            log.warning("cannot read %s %s: %s", operation.service, operation.name, type(error).__name__)
             return {}
         if operation.model.input_shape is not None:
             found = list(constraints.problems(operation.service, operation.model.input_shape, parameters))
@@ -120,8 +170,6 @@ class Application:
         return status, headers, content
 
     def control(self, environ: dict[str, Any]) -> Answer:
-        from urllib.parse import parse_qs
-
         what = environ["PATH_INFO"].removeprefix(CONTROL)
         query = {key: values[0] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         if what == "health":
@@ -138,20 +186,44 @@ class Application:
         return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
 
 
-def serve(host: str, port: int) -> None:
-    """Serves until it is told to stop."""
+def serve(listener: socket.socket) -> None:
+    """Serves on a bound socket until the process is told to end."""
     import waitress
 
-    prepare()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log.setLevel(logging.INFO)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    modules = prepare()
     content = os.environ.get("LOCALCLOUD_RECORD")
     application = Application(record.Record(Path(content) if content else None))
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    waitress.serve(
+    server = waitress.create_server(
         application,
-        host=host,
-        port=port,
-        threads=16,
+        sockets=[listener],
+        threads=THREADS,
         channel_timeout=300,
         ident="localcloud",
         max_request_body_size=1 << 30,
     )
+    signal.signal(signal.SIGTERM, end)
+    log.info("serving at http://%s:%s", *listener.getsockname()[:2])
+    try:
+        server.run()
+    finally:
+        finish(modules)
+        log.info("stopped")
+
+
+def end(*_: Any) -> None:
+    raise SystemExit(0)
+
+
+def finish(modules: Iterable[ModuleType]) -> None:
+    """Ends what services started: each module's own stop(), then every process that is left."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for module in modules:
+        if hasattr(module, "stop"):
+            try:
+                module.stop()
+            except Exception:  # one service that cannot end must not keep the others from it
+                log.exception("%s could not stop", module.__name__)
+    processes.stop_all()
