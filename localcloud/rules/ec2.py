@@ -279,6 +279,17 @@ def launch_into_one_network(call: Call) -> None:
             raise Refusal("InvalidIPAddress.InUse", f"Address {address} is in use.")
 
 
+@rule("ec2", "RunInstances", source=f"{REFERENCE}/API_IamInstanceProfileSpecification.html")
+def instance_profile_exists(call: Call) -> None:
+    profile = call.parameters.get("IamInstanceProfile") or {}
+    known = get_backend("iam")[call.account]["aws"].instance_profiles.values()
+    for key, attribute in (("Name", "name"), ("Arn", "arn")):
+        if profile.get(key) and profile[key] not in [getattr(each, attribute) for each in known]:
+            raise invalid(
+                profile[key], f"iamInstanceProfile.{key.lower()}", f"Invalid IAM Instance Profile {key.lower()}"
+            )
+
+
 @rule("ec2", "RunInstances", source=USER_DATA)
 def user_data_size(call: Call) -> None:
     text = call.parameters.get("UserData") or ""
