@@ -40,6 +40,8 @@ def compiled(pattern: str) -> re.Pattern[str] | None:
 
     Java, which AWS checks with, knows \\p{..} and takes a hyphen behind a class escape for itself; its \\w, \\d and \\s are ASCII.
     """
+    if "&&[" in pattern:  # an intersection of classes
+        return None
     translated = pattern.replace(ASTRAL_PAIRS, r"\U00010000-\U0010ffff")
     translated = re.sub(r"(\\[wds])-(?=[^\]])", r"\1\\-", translated)
     if r"\p{" in translated:

@@ -33,11 +33,6 @@ SERVICES = {
 UNSIGNED = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request")
 REGION = re.compile(r"region/(?P<region>[a-z0-9-]+)")
-# Operations that share method and path with another, and the header that makes the difference.
-BY_HEADER = {
-    ("s3", "CopyObject"): "HTTP_X_AMZ_COPY_SOURCE",
-    ("s3", "UploadPartCopy"): "HTTP_X_AMZ_COPY_SOURCE",
-}
 # Hosts under which no bucket is part of the name. https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 BUCKET_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(localhost|s3[.-].*amazonaws\.com)(:\d+)?$")
 
@@ -100,13 +95,25 @@ def operation_model(service: str, name: str) -> OperationModel | None:
     return model.operation_model(name) if model and name in model.operation_names else None
 
 
+@dataclass(frozen=True)
+class Route:
+    """How a REST operation is asked for: what must be there to take a request for it."""
+
+    method: str
+    path: re.Pattern[str]
+    query: dict[str, str]
+    headers: tuple[str, ...]
+    operation: str
+
+
 @functools.cache
-def rest_routes(service: str) -> list[tuple[str, re.Pattern[str], dict[str, str], str]]:
-    """(method, path pattern, query that must be there, operation), the most specific first."""
+def rest_routes(service: str) -> list[Route]:
+    """The operations of a service, the most specific first."""
     model = service_model(service)
     routes = []
     for name in model.operation_names if model else []:
-        http = model.operation_model(name).http if model else {}
+        operation = model.operation_model(name) if model else None
+        http = operation.http if operation else {}
         path, _, query = http.get("requestUri", "/").partition("?")
         names = re.findall(r"\{([^}]+)\}", path)
         pattern = re.escape(path.rstrip("/") or "/")
@@ -116,8 +123,18 @@ def rest_routes(service: str) -> list[tuple[str, re.Pattern[str], dict[str, str]
             group = re.sub(r"\W", "_", each.rstrip("+"))
             pattern = pattern.replace(escaped, f"(?P<{group}>{'.+' if greedy else '[^/]+'})")
         wanted = dict(parse_qsl(query, keep_blank_values=True))
-        rank = (len(wanted), (service, name) in BY_HEADER, -len(names), len(path))
-        routes.append((rank, (http.get("method", "POST"), re.compile(f"^{pattern}/?$"), wanted, name)))
+        headers = []
+        if service == "s3" and operation is not None and operation.input_shape is not None:
+            # UploadPart is a PutObject with a part's number, CopyObject one with a source: only what they require tells them apart.
+            for member in operation.input_shape.required_members:
+                where = operation.input_shape.members[member].serialization
+                if where.get("location") == "querystring":
+                    wanted.setdefault(where["name"], "")
+                elif where.get("location") == "header":
+                    headers.append("HTTP_" + where["name"].upper().replace("-", "_"))
+        rank = (len(wanted) + len(headers), -len(names), len(path))
+        route = Route(http.get("method", "POST"), re.compile(f"^{pattern}/?$"), wanted, tuple(headers), name)
+        routes.append((rank, route))
     return [route for _, route in sorted(routes, key=lambda item: item[0], reverse=True)]
 
 
@@ -186,15 +203,13 @@ def match_route(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, s
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if service == "s3" and (host := BUCKET_HOST.match(environ.get("HTTP_HOST", ""))):
         path = f"/{host['bucket']}{path}"
-    for expected, pattern, wanted, name in rest_routes(service):
-        if expected != method or any(
-            key not in query or (value and query[key] != value) for key, value in wanted.items()
-        ):
+    for route in rest_routes(service):
+        if route.method != method or any(header not in environ for header in route.headers):
             continue
-        if (header := BY_HEADER.get((service, name))) and header not in environ:
+        if any(key not in query or (value and query[key] != value) for key, value in route.query.items()):
             continue
-        if found := pattern.match(path):
-            return name, {key: unquote(value) for key, value in found.groupdict().items()}
+        if found := route.path.match(path):
+            return route.operation, {key: unquote(value) for key, value in found.groupdict().items()}
     return "", {}
 
 

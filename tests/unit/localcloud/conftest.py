@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,6 +35,7 @@ def endpoint(application: Application) -> Iterator[str]:
 def aws(endpoint: str) -> Callable[..., Any]:
     """aws(service, region) makes a client that does not try again and checks nothing itself."""
 
+    @functools.cache
     def client(service: str, region: str = "us-east-1") -> Any:
         return boto3.client(
             service,
