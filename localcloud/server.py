@@ -98,8 +98,7 @@ class Application:
         body = protocol.buffered(environ)
         operation = protocol.identify(environ, body)
         if operation is None:
-            with self.lock:
-                return self.ask_moto(environ)
+            return self.ask_moto(environ)
         alone = (operation.service, operation.name) not in protocol.CONCURRENT
         started = time.perf_counter()
         parameters: dict[str, Any] = {}
