@@ -37,7 +37,6 @@ ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"([^\"]+)\"|\"cod
 # Services whose validation errors have another code than most. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 VALIDATION_CODES = {
     "ec2": "InvalidParameterValue",
-    "elbv2": "ValidationError",
     "rds": "InvalidParameterValue",
     "apigateway": "BadRequestException",
     "amplify": "BadRequestException",
@@ -99,8 +98,7 @@ class Application:
         body = protocol.buffered(environ)
         operation = protocol.identify(environ, body)
         if operation is None:
-            with self.lock:
-                return self.ask_moto(environ)
+            return self.ask_moto(environ)
         alone = (operation.service, operation.name) not in protocol.CONCURRENT
         started = time.perf_counter()
         parameters: dict[str, Any] = {}

@@ -85,11 +85,7 @@ resources:
       sample: {"Name": "web"}
 """
 
-import contextlib
 import re
-
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it
-    import botocore  # noqa: F401  # pylint: disable=unused-import
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError

@@ -196,6 +196,9 @@ def test_subnets_fit_their_vpc_and_region(ec2):
 def test_a_vpc_goes_last(ec2, vpc, image):
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc.id)
+    second = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    with refused("InvalidParameterValue", "already attached"):
+        ec2.attach_internet_gateway(InternetGatewayId=second, VpcId=vpc.id)
     table = ec2.create_route_table(VpcId=vpc.id)["RouteTable"]["RouteTableId"]
     ec2.associate_route_table(RouteTableId=table, SubnetId=vpc.subnet)
     ec2.modify_subnet_attribute(SubnetId=vpc.subnet, MapPublicIpOnLaunch={"Value": True})
@@ -340,6 +343,15 @@ def test_an_instance_is_as_asked_for_and_takes_what_is_its_own_with_it(ec2, vpc,
         ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
     routes = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
     assert [route["State"] for route in routes if route["DestinationCidrBlock"] == "0.0.0.0/0"] == ["blackhole"]
+
+
+def test_interfaces_have_groups_and_volumes_have_sizes(ec2, vpc):
+    with refused("InvalidGroup.NotFound"):
+        ec2.create_network_interface(SubnetId=vpc.subnet, Groups=["sg-00000000000000000"])
+    with refused("InvalidParameterValue", "between 125GiB"):
+        ec2.create_volume(AvailabilityZone="us-east-1a", Size=20, VolumeType="st1")
+    ec2.create_network_interface(SubnetId=vpc.subnet, Groups=[vpc.group])
+    ec2.create_volume(AvailabilityZone="us-east-1a", Size=20, VolumeType="gp3")
 
 
 def test_volumes_and_addresses_in_use_stay(ec2, vpc, image):
