@@ -8,6 +8,7 @@ import pytest
 
 from ..conftest import free_port
 from ..playbooks import Cloud
+from .networks import Network, make_network
 from .runner import Modules
 
 
@@ -24,3 +25,9 @@ def module_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def modules(module_cloud: Cloud) -> Modules:
     """Runs modules on the local cloud."""
     return Modules(module_cloud)
+
+
+@pytest.fixture
+def network(module_cloud: Cloud) -> Network:
+    """A network of the test's own."""
+    return make_network(module_cloud)
