@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import time
 from typing import Any
@@ -194,6 +195,7 @@ def health(group: Any, target: dict[str, Any], backend: Any) -> Any:
     return models.FakeHealthStatus(target["Id"], target["Port"], group.health_check_port, status, reason, description)
 
 
+@functools.cache
 def install() -> None:
     # The functions below stand in for moto's own, which they call where those are right.
     install_load_balancers()
