@@ -67,95 +67,29 @@ status:
   sample: "ENABLED"
 """
 
-import contextlib
-
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it
-    import botocore
-
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
-
-WAIT_DELAY = 3
-ON_THE_WAY = {"ENABLING": "ENABLED", "DISABLING": "DISABLED"}
-
-
-class EfsBackupPolicyErrorHandler(AWSErrorHandler):
-    @classmethod
-    def _is_missing(cls):
-        # A file system that never had a policy has none; that is the same as a disabled one.
-        return is_boto3_error_code("PolicyNotFound")
-
-
-class EfsWaiterFactory(BaseWaiterFactory):
-    @property
-    def _waiter_model_data(self):
-        def waiter(wanted, acceptors):
-            accept = {"state": "success", "matcher": "path", "expected": wanted, "argument": "BackupPolicy.Status"}
-            return {
-                "operation": "DescribeBackupPolicy",
-                "delay": WAIT_DELAY,
-                "maxAttempts": 100,
-                "acceptors": [accept, *acceptors],
-            }
-
-        missing = {"state": "success", "matcher": "error", "expected": "PolicyNotFound"}
-        return {
-            "backup_policy_enabled": waiter("ENABLED", []),
-            "backup_policy_disabled": waiter("DISABLED", [missing]),
-        }
-
-
-@EfsBackupPolicyErrorHandler.list_error_handler("read the backup policy of the file system", "DISABLED")
-def get_status(client, file_system_id):
-    policy = client.describe_backup_policy(FileSystemId=file_system_id, aws_retry=True)
-    return policy.get("BackupPolicy", {}).get("Status", "DISABLED")
-
-
-def put_status(client, file_system_id, status):
-    @EfsBackupPolicyErrorHandler.common_error_handler(f"set the backup policy of {file_system_id} to {status}")
-    def put():
-        answer = client.put_backup_policy(FileSystemId=file_system_id, BackupPolicy={"Status": status}, aws_retry=True)
-        return answer.get("BackupPolicy", {}).get("Status", status)
-
-    return put()
-
-
-def wait_for_status(client, file_system_id, status, timeout):
-    waiter = EfsWaiterFactory().get_waiter(client, f"backup_policy_{status.lower()}")
-    attempts = max(1, -(-timeout // WAIT_DELAY))
-    try:
-        waiter.wait(FileSystemId=file_system_id, WaiterConfig={"Delay": WAIT_DELAY, "MaxAttempts": attempts})
-    except botocore.exceptions.WaiterError as e:
-        raise AnsibleAWSError(
-            message=f"The backup policy of {file_system_id} did not become {status} in {timeout} s; run again to go on waiting",
-            exception=e,
-        ) from e
-
-
-def needs_change(current, wanted):
-    """A policy that is on its way to what is wanted needs patience, not another call."""
-    return ON_THE_WAY.get(current, current) != wanted
+from ansible_collections.lks.llm.plugins.module_utils.efs import (
+    backup_needs_change,
+    change_backup_status,
+    connect,
+    get_backup_status,
+    wait_for_backup_status,
+)
 
 
 def ensure_status(client, module):
     params = module.params
     file_system_id, wanted = params["file_system_id"], params["status"]
-    current = get_status(client, file_system_id)
-    changed = needs_change(current, wanted)
+    current = get_backup_status(client, file_system_id)
+    changed = backup_needs_change(current, wanted)
     status = current
     if changed and module.check_mode:
         status = wanted
     elif changed:
-        if current in ON_THE_WAY:
-            # AWS refuses to turn a policy round on its way.
-            wait_for_status(client, file_system_id, ON_THE_WAY[current], params["wait_timeout"])
-        status = put_status(client, file_system_id, wanted)
+        status = change_backup_status(client, file_system_id, current, wanted, params["wait_timeout"])
     if params["wait"] and not module.check_mode and status != wanted:
-        wait_for_status(client, file_system_id, wanted, params["wait_timeout"])
+        wait_for_backup_status(client, file_system_id, wanted, params["wait_timeout"])
         status = wanted
     diff = {"before": {"status": current}, "after": {"status": wanted}} if changed else {"before": {}, "after": {}}
     return {"changed": changed, "diff": diff, "file_system_id": file_system_id, "status": status}
@@ -171,9 +105,8 @@ def main():
         },
         supports_check_mode=True,
     )
-    client = module.client("efs", retry_decorator=AWSRetry.jittered_backoff())
     try:
-        result = ensure_status(client, module)
+        result = ensure_status(connect(module), module)
     except AnsibleAWSError as e:
         module.fail_json_aws_error(e)
     module.exit_json(**result)

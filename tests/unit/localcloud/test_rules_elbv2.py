@@ -113,8 +113,8 @@ def test_subnets(ec2, elbv2, net):
         "SubnetId"
     ]
     application(elbv2, net, Subnets=[net.a, small])
-    for _ in range(3):
-        ec2.create_network_interface(SubnetId=small)
+    for number in range(4, 7):
+        ec2.create_network_interface(SubnetId=small, PrivateIpAddress=f"{net.prefix}.3.{number}")
     with refused("InvalidSubnet", "8 free"):
         application(elbv2, net, Subnets=[net.a, small])
 
