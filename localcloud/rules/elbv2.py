@@ -175,10 +175,9 @@ def security_groups_of_the_vpc(call: Call) -> None:
         group = ec2(call).get_security_group_from_id(identity)
         if group is None or group.vpc_id != vpc:
             raise Refusal("InvalidSecurityGroup", f"The security group '{identity}' does not exist in VPC '{vpc}'")
-    if balancer is not None and call.operation == "SetSecurityGroups" and balancer.type == "network":
-        if not balancer.security_groups:
-            # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html
-            raise invalid("You can't add security groups to a Network Load Balancer that was created without any")
+    if balancer is not None and balancer.type == "network" and not balancer.security_groups:
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html
+        raise invalid("You can't add security groups to a Network Load Balancer that was created without any")
 
 
 @rule("elbv2", "DeleteLoadBalancer", source=f"{API}/API_DeleteLoadBalancer.html")
