@@ -9,7 +9,15 @@ from typing import Any
 from moto.backends import get_backend
 
 from localcloud.rules import Call, Refusal, rule
-from localcloud.services.elbv2 import DEFAULTS, group_arns, taken_addresses, target_group_defaults, usable, users
+from localcloud.services.elbv2 import (
+    DEFAULTS,
+    LISTENER_DEFAULTS,
+    group_arns,
+    taken_addresses,
+    target_group_defaults,
+    usable,
+    users,
+)
 
 API = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference"
 ALB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application"
@@ -26,6 +34,7 @@ TARGET_NETWORKS = [
 ATTRIBUTE_RANGES = {
     "idle_timeout.timeout_seconds": (1, 4000),
     "client_keep_alive.seconds": (60, 604800),
+    "tcp.idle_timeout.seconds": (60, 6000),
     "deregistration_delay.timeout_seconds": (0, 3600),
     "slow_start.duration_seconds": (0, 900),
     "stickiness.lb_cookie.duration_seconds": (1, 604800),
@@ -242,6 +251,14 @@ def check_attributes(attributes: list[dict[str, str]], known: dict[str, str], wh
 # Listeners and rules
 
 
+@rule("elbv2", "ModifyListenerAttributes", source=f"{API}/API_ListenerAttribute.html")
+def attributes_of_a_listener(call: Call) -> None:
+    _, listener = find_listener(call, call.parameters["ListenerArn"])
+    if listener:
+        known = LISTENER_DEFAULTS.get(listener.protocol, {})
+        check_attributes(call.parameters["Attributes"], known, f"listeners of protocol '{listener.protocol}'")
+
+
 @rule("elbv2", "CreateListener", "ModifyListener", source=f"{API}/API_CreateListener.html")
 def listeners(call: Call) -> None:
     parameters = call.parameters
@@ -286,7 +303,7 @@ def check_conditions(conditions: list[dict[str, Any]]) -> None:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
     values = 0
     for condition in conditions:
-        config = next((condition[key] for key in condition if key.endswith("Config")), {})
+        config: dict[str, Any] = next((condition[key] for key in condition if key.endswith("Config")), {})
         given = config.get("Values") or condition.get("Values") or []
         if not given:
             raise validation("A condition value must be specified")

@@ -19,7 +19,7 @@ SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 def find_bucket(call: Call) -> Any:
     """The bucket that a request names, or None: moto says that there is none."""
-    return get_backend("s3")[call.account]["aws"].buckets.get(call.parameters.get("Bucket"))
+    return get_backend("s3")[call.account]["aws"].buckets.get(call.parameters["Bucket"])
 
 
 def is_address(name: str) -> bool:

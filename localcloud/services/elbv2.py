@@ -80,6 +80,14 @@ def target_group_defaults(group: Any) -> dict[str, str]:
     }
 
 
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html
+LISTENER_DEFAULTS = {
+    "TCP": {"tcp.idle_timeout.seconds": "350"},
+    "HTTP": {"routing.http.response.server.enabled": "true"},
+}
+LISTENER_DEFAULTS["HTTPS"] = LISTENER_DEFAULTS["HTTP"]
+
+
 class Zone:
     """One availability zone of a load balancer, with the address that was chosen there; AWS lists no other addresses."""
 
@@ -190,9 +198,11 @@ def health(group: Any, target: dict[str, Any], backend: Any) -> Any:
     elif instance is not None and instance.state != "running":
         answer = ("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
     else:
-        answer = ("healthy", None, None)
+        answer = ("healthy", "", "")
     status, reason, description = answer
-    return models.FakeHealthStatus(target["Id"], target["Port"], group.health_check_port, status, reason, description)
+    return models.FakeHealthStatus(
+        target["Id"], target["Port"], group.health_check_port, status, reason or None, description or None
+    )
 
 
 @functools.cache
@@ -217,7 +227,7 @@ def install_load_balancers() -> None:
             subnet = (arguments["subnet_ids"] or [m["SubnetId"] for m in arguments["subnet_mappings"]])[0]
             vpc = self.ec2_backend.get_subnet(subnet).vpc_id
             arguments["security_groups"] = [self.ec2_backend.get_default_security_group(vpc).id]
-        balancer = create(self, **arguments)
+        balancer: Any = create(self, **arguments)
         identity = balancer.arn.rpartition("/")[2]
         balancer.dns_name = f"{balancer.name}-{identity}.elb.{self.region_name}.amazonaws.com"
         if balancer.type == "application":
@@ -286,7 +296,7 @@ def install_target_groups() -> None:
     register, find_health = FakeTargetGroup.register, ELBv2Backend.describe_target_health
 
     def create_target_group(self: Any, name: str, **arguments: Any) -> Any:
-        group = create(self, name, **arguments)
+        group: Any = create(self, name, **arguments)
         group.attributes = target_group_defaults(group)
         return group
 
@@ -380,7 +390,13 @@ def install_listeners() -> None:
             listener.protocol = protocol
         return listener
 
-    modify = ELBv2Backend.modify_listener
+    def create_listener(self: Any, *arguments: Any, **options: Any) -> Any:
+        listener = create(self, *arguments, **options)
+        listener.attributes = dict(LISTENER_DEFAULTS.get(listener.protocol, {}))
+        return listener
+
+    create, modify = ELBv2Backend.create_listener, ELBv2Backend.modify_listener
     backend: Any = ELBv2Backend
+    backend.create_listener = create_listener
     backend.set_rule_priorities = set_rule_priorities
     backend.modify_listener = modify_listener

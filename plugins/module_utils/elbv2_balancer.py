@@ -81,6 +81,17 @@ def list_rules(client, listener_arn):
     return paginate(client, "describe_rules", ListenerArn=listener_arn)["Rules"]
 
 
+@Elbv2ErrorHandler.common_error_handler("read the attributes of the listener")
+def read_listener_attributes(client, arn):
+    answer = client.describe_listener_attributes(ListenerArn=arn, aws_retry=True)
+    return boto3_tag_list_to_ansible_dict(answer["Attributes"])
+
+
+@Elbv2ErrorHandler.common_error_handler("set attributes of the listener")
+def set_listener_attributes(client, arn, attributes):
+    client.modify_listener_attributes(ListenerArn=arn, Attributes=attribute_list(attributes), aws_retry=True)
+
+
 def call(client, operation, what, **params):
     @Elbv2ErrorHandler.common_error_handler(what)
     def run():
@@ -271,6 +282,8 @@ class Balancer:
             what = f"create the listener on port {listener['port']}"
             answer = call(self.client, "create_listener", what, LoadBalancerArn=balancer_arn, **request)
             arn = answer["Listeners"][0]["ListenerArn"]
+            if listener["attributes"]:
+                set_listener_attributes(self.client, arn, listener["attributes"])
         rules = [self.create_rule(arn, rule) for rule in listener["rules"]]
         return {**listener, "listener_arn": arn, "rules": rules, "tags": listener["tags"] or {}}
 
@@ -285,6 +298,12 @@ class Balancer:
             self.note(f"listener {port} default_action", current["default_action"], listener["default_action"])
         if change and not self.check_mode:
             call(self.client, "modify_listener", f"change the listener on port {port}", ListenerArn=arn, **change)
+        if listener["attributes"]:
+            attributes = read_listener_attributes(self.client, arn)
+            differing = diff_attributes(attributes, listener["attributes"])
+            if differing:
+                self.note(f"listener {port} attributes", {key: attributes.get(key) for key in differing}, differing)
+                self.apply(set_listener_attributes, arn, differing)
         tags = self.ensure_tags(f"listener {port} tags", arn, current["tags"], listener["tags"])
         rules = self.ensure_rules(current, listener)
         return {**listener, "listener_arn": arn, "tags": tags, "rules": rules}

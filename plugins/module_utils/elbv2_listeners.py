@@ -8,6 +8,8 @@
 An action and a rule are compared in the form in which a task writes them, so that a diff reads like the task.
 """
 
+from ansible_collections.lks.llm.plugins.module_utils.elbv2 import normalise_attributes
+
 CONDITION_CONFIGS = {
     "host-header": "HostHeaderConfig",
     "http-request-method": "HttpRequestMethodConfig",
@@ -116,6 +118,7 @@ def desired_listener(listener, tags):
         "protocol": listener["protocol"],
         "default_action": desired_action(listener["default_action"]),
         "rules": [desired_rule(rule, tags) for rule in listener.get("rules") or []],
+        "attributes": normalise_attributes(listener.get("attributes")),
         "tags": merge_tags(tags, listener.get("tags")),
     }
 

@@ -157,6 +157,10 @@ options:
             description:
               - Tags of the rule, over those of O(tags).
             type: dict
+      attributes:
+        description:
+          - Attributes of the listener by AWS's names, such as C(routing.http.response.server.enabled). Others are left alone.
+        type: dict
       tags:
         description:
           - Tags of the listener, over those of O(tags).
@@ -322,6 +326,7 @@ RULE = {
 LISTENER = {
     "port": {"type": "int", "required": True},
     "protocol": {"type": "str", "choices": ["HTTP"], "default": "HTTP"},
+    "attributes": {"type": "dict"},
     "default_action": ACTION,
     "rules": {"type": "list", "elements": "dict", "default": [], "options": RULE},
     "tags": {"type": "dict"},

@@ -71,6 +71,10 @@ options:
           - Name of the target group that the listener leads to.
         required: true
         type: str
+      attributes:
+        description:
+          - Attributes of the listener by AWS's names, such as C(tcp.idle_timeout.seconds). Others are left alone.
+        type: dict
       tags:
         description:
           - Tags of the listener, over those of O(tags).
@@ -188,6 +192,7 @@ LISTENER = {
     "port": {"type": "int", "required": True},
     "protocol": {"type": "str", "choices": ["TCP", "UDP", "TCP_UDP"], "default": "TCP"},
     "target_group_name": {"type": "str", "required": True},
+    "attributes": {"type": "dict"},
     "tags": {"type": "dict"},
 }
 MAPPING = {"subnet_id": {"type": "str", "required": True}, "private_ipv4_address": {"type": "str"}}
@@ -210,7 +215,7 @@ def build_wanted(params):
     if listeners is not None:
         listeners = [
             {
-                **{key: listener[key] for key in ("port", "protocol", "tags")},
+                **{key: listener[key] for key in ("port", "protocol", "attributes", "tags")},
                 "default_action": {"type": "forward", "target_group_name": listener["target_group_name"]},
             }
             for listener in listeners

@@ -152,7 +152,7 @@ def network_balancer(network, name, group):
             for number, subnet in enumerate(network.subnets)
         ],
         "attributes": {"load_balancing.cross_zone.enabled": True},
-        "listeners": [{"port": 80, "target_group_name": group}],
+        "listeners": [{"port": 80, "target_group_name": group, "attributes": {"tcp.idle_timeout.seconds": 900}}],
         "tags": {"Name": name},
         "wait": False,
     }
@@ -182,6 +182,11 @@ def test_a_network_load_balancer_before_an_application_load_balancer(modules, ne
     elbv2.remove_tags(ResourceArns=[made["load_balancer_arn"]], TagKeys=["Name"])
     repaired = modules.lifecycle(NLB, **wanted)
     assert set(repaired["diff"]["after"]) == {"listener 80", "tags"}
+    listener = repaired["listeners"][0]["listener_arn"]
+    idle = {"Key": "tcp.idle_timeout.seconds", "Value": "350"}
+    elbv2.modify_listener_attributes(ListenerArn=listener, Attributes=[idle])
+    repaired = modules.lifecycle(NLB, **wanted)
+    assert set(repaired["diff"]["after"]) == {"listener 80 attributes"}
 
     moved = copy.deepcopy(wanted)
     moved["subnet_mappings"][0]["private_ipv4_address"] = f"{network.prefix}.0.11"

@@ -220,7 +220,13 @@ def test_listeners(elbv2, net):
         listen(elbv2, wide, protocol="TCP")
     with refused("IncompatibleProtocols"):
         listen(elbv2, wide, group(elbv2, net), protocol="TCP")
-    listen(elbv2, wide, group(elbv2, net, Protocol="TCP"), protocol="TCP")
+    plain = listen(elbv2, wide, group(elbv2, net, Protocol="TCP"), protocol="TCP")
+    idle = {"Key": "tcp.idle_timeout.seconds", "Value": "6001"}
+    with refused("ValidationError", "60-6000"):
+        elbv2.modify_listener_attributes(ListenerArn=plain, Attributes=[idle])
+    elbv2.modify_listener_attributes(ListenerArn=plain, Attributes=[{**idle, "Value": "6000"}])
+    with refused("InvalidConfigurationRequest", "protocol 'HTTP'"):
+        elbv2.modify_listener_attributes(ListenerArn=listen(elbv2, other, port=82), Attributes=[idle])
 
 
 def test_a_target_group_in_use_cannot_be_deleted_but_afterwards(elbv2, net):
