@@ -37,6 +37,7 @@ ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"([^\"]+)\"|\"cod
 # Services whose validation errors have another code than most. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 VALIDATION_CODES = {
     "ec2": "InvalidParameterValue",
+    "elbv2": "ValidationError",
     "rds": "InvalidParameterValue",
     "apigateway": "BadRequestException",
     "amplify": "BadRequestException",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import ipaddress
 import time
+from collections.abc import Iterator
 from typing import Any
 
+from moto.core.resource_tagging import TaggedResource
 from moto.elbv2 import models
 from moto.elbv2.exceptions import PriorityInUseError
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
@@ -205,6 +207,18 @@ def health(group: Any, target: dict[str, Any], backend: Any) -> Any:
     )
 
 
+def tagged_parts(backend: Any) -> Iterator[TaggedResource]:
+    """Listeners and rules, which the tagging API lists as it does load balancers.
+    https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html"""
+    for balancer in backend.load_balancers.values():
+        family = "app" if balancer.type == "application" else "net"
+        for listener in balancer.listeners.values():
+            for kind, arns in (("listener", [listener.arn]), ("listener-rule", list(listener._non_default_rules))):
+                for arn in arns:
+                    tags = backend.tagging_service.get_tag_dict_for_resource(arn)
+                    yield TaggedResource(arn=arn, tags=tags, resource_type=f"elasticloadbalancing:{kind}/{family}")
+
+
 @functools.cache
 def install() -> None:
     # The functions below stand in for moto's own, which they call where those are right.
@@ -395,8 +409,14 @@ def install_listeners() -> None:
         listener.attributes = dict(LISTENER_DEFAULTS.get(listener.protocol, {}))
         return listener
 
+    def iter_tagged_resources(self: Any) -> Iterator[TaggedResource]:
+        yield from tagged(self)
+        yield from tagged_parts(self)
+
+    tagged = ELBv2Backend.iter_tagged_resources
     create, modify = ELBv2Backend.create_listener, ELBv2Backend.modify_listener
     backend: Any = ELBv2Backend
+    backend.iter_tagged_resources = iter_tagged_resources
     backend.create_listener = create_listener
     backend.set_rule_priorities = set_rule_priorities
     backend.modify_listener = modify_listener

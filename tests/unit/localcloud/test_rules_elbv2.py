@@ -358,3 +358,22 @@ def test_an_instance_of_another_network_is_no_target(ec2, elbv2, net):
         elbv2.register_targets(TargetGroupArn=target, Targets=[{"Id": identity}])
     with refused("InvalidTarget", "not valid"):
         elbv2.register_targets(TargetGroupArn=target, Targets=[{"Id": "i-0123456789abcdef0"}])
+
+
+def test_the_tagging_api_lists_listeners_and_rules_while_they_are(aws, elbv2, net):
+    tags = [{"Key": "Mark", "Value": net.vpc}]
+    balancer = application(elbv2, net, Tags=tags)
+    listener = elbv2.create_listener(
+        LoadBalancerArn=balancer, Port=80, Protocol="HTTP", DefaultActions=[FIXED], Tags=tags
+    )["Listeners"][0]["ListenerArn"]
+    condition = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/x"]}}
+    rule = elbv2.create_rule(ListenerArn=listener, Priority=1, Conditions=[condition], Actions=[FIXED], Tags=tags)
+    of_this = [{"Key": "Mark", "Values": [net.vpc]}]
+
+    def listed():
+        found = aws("resourcegroupstaggingapi").get_resources(TagFilters=of_this)["ResourceTagMappingList"]
+        return {each["ResourceARN"] for each in found}
+
+    assert listed() == {balancer, listener, rule["Rules"][0]["RuleArn"]}
+    elbv2.delete_load_balancer(LoadBalancerArn=balancer)
+    assert listed() == set()
