@@ -28,6 +28,8 @@ LAYERS = f"""
   connection: local
   hosts: home
   gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"
   tasks:
     - name: Tell what is left out
       ansible.builtin.copy:
