@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 MODULE = "lks.llm.cognito_user_pool"
-POOL = {
+POOL: dict[str, Any] = {
     "username_attributes": ["email"],
     "auto_verified_attributes": ["email"],
     "schema": [{"name": "name", "required": True}, {"name": "email", "required": True}],

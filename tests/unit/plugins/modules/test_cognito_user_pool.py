@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.lks.llm.plugins.module_utils import cognito
 from ansible_collections.lks.llm.plugins.modules import cognito_user_pool as module
@@ -22,7 +24,7 @@ NOTHING = dict.fromkeys(
         "tags",
     )
 )
-POOL = {
+POOL: dict[str, Any] = {
     "Id": "us-east-1_abc",
     "Name": "users",
     "Policies": {
