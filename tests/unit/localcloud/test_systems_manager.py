@@ -6,6 +6,7 @@ import datetime
 import io
 import json
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from moto.s3.models import s3_backends
@@ -61,10 +62,7 @@ def test_schedules_that_cannot_be_read(expression):
 class Host:
     def __init__(self, identity: str, **tags: str) -> None:
         self.id = identity
-        self.given = tags
-
-    def get_tags(self) -> list[dict[str, str]]:
-        return [{"key": key, "value": value} for key, value in self.given.items()]
+        self.ec2_backend = SimpleNamespace(tags={identity: tags})
 
 
 def test_values_are_alternatives_and_targets_must_all_hold():
