@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import os
 import zipfile
 from types import SimpleNamespace
 
@@ -171,3 +172,12 @@ def test_what_the_agent_could_not_fetch_or_find_is_said(bucket):
 )
 def test_addresses_of_objects(path):
     assert application.locate(path) == ("bundles", "a/b c.zip")
+
+
+def test_what_a_killed_cloud_left_is_swept_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(application.tempfile, "gettempdir", lambda: str(tmp_path))
+    dead = 2**22 + 1  # beyond the largest process id of Linux
+    for name in (f"localcloud-bundle-{dead}-a", f"localcloud-bundle-{os.getpid()}-b", "else"):
+        (tmp_path / name).mkdir()
+    application.sweep()
+    assert {each.name for each in tmp_path.iterdir()} == {f"localcloud-bundle-{os.getpid()}-b", "else"}
