@@ -139,6 +139,24 @@ def updated_association_exists(call: Call) -> None:
         raise Refusal("AssociationDoesNotExist", "The specified association does not exist.")
 
 
+@rule(
+    "ssm",
+    "DeleteDocument",
+    "UpdateDocument",
+    "ModifyDocumentPermission",
+    source=f"{API}/API_DeleteDocument.html#API_DeleteDocument_Errors",
+)
+def document_is_ones_own(call: Call) -> None:
+    if documents.managed(call.parameters["Name"]):
+        raise Refusal("InvalidDocument", "The specified document is not owned by this account.")
+
+
+@rule("ssm", "CreateDocument", source=f"{API}/API_CreateDocument.html#systemsmanager-CreateDocument-request-Name")
+def document_is_not_named_as_those_of_aws(call: Call) -> None:
+    if call.parameters["Name"].lower().startswith(("aws", "amazon", "amzn")):
+        raise Refusal("ValidationException", "A document's name must not begin with aws, amazon or amzn.")
+
+
 @rule("ssm", "PutParameter", source=f"{API}/API_PutParameter.html#systemsmanager-PutParameter-request-Name")
 def parameter_is_named_well(call: Call) -> None:
     name = call.parameters["Name"]

@@ -29,6 +29,7 @@ from localcloud.systems_manager.documents import MANAGED
 
 LARGEST = 512 * 1024 * 1024  # bytes that a bundle may unpack to
 SECONDS = 120
+FOLDER = "localcloud-bundle-"
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ CHECKS = Checks()
 
 def check(bundle: bytes, playbook: str, variables: str) -> Outcome:
     """What Ansible says of the bundle's playbook with these variables."""
-    with tempfile.TemporaryDirectory(prefix="localcloud-bundle-") as folder:
+    sweep()
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as folder:
         root = Path(folder) / "bundle"
         unpack(bundle, root)
         if not (root / playbook).is_file():
@@ -201,6 +203,14 @@ def check(bundle: bytes, playbook: str, variables: str) -> Outcome:
         except subprocess.TimeoutExpired:
             return script_outcome(124, "", f"ansible-playbook was ended after {SECONDS} s.\n")
         return script_outcome(done.returncode, done.stdout, done.stderr)
+
+
+def sweep() -> None:
+    """Removes what a local cloud that was killed amid a check has left behind."""
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        owner = left.name.removeprefix(FOLDER).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def script_outcome(code: int, stdout: str, stderr: str) -> Outcome:

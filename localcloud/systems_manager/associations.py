@@ -234,7 +234,10 @@ def carry_out(backend: SimpleSystemManagerBackend, command: Command, instance_id
     order = application.Order(
         backend.account_id, backend.region_name, instance_id, command.document_name or "", command.parameters
     )
-    outcome = application.apply(order)
+    if instance_id in instances.online(backend.account_id, backend.region_name):
+        outcome = application.apply(order)
+    else:  # it was stopped or terminated since it was asked
+        outcome = application.Outcome("", "", -1, stderr=f"Undeliverable: {instance_id} is not connected.\n")
     status = "Success" if outcome.succeeded else "Failed"
     ended = utcnow()
     # The order in which a reader must not see them: the status is last.
@@ -264,8 +267,8 @@ def keep_output(account: str, command: Command, folder: str, outcome: applicatio
     path = "/".join(part for part in (command.output_s3_key_prefix.strip("/"), folder) if part)
     for stream, text in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
         if text:
-            plugin = outcome.plugin.replace(":", "")
-            store.put_object(bucket, f"{path}/{plugin}/{outcome.step}/{stream}", text.encode())
+            parts = (path, outcome.plugin.replace(":", ""), outcome.step, stream)
+            store.put_object(bucket, "/".join(part for part in parts if part), text.encode())
     return f"https://s3.{command.output_s3_region or command.backend_region}.amazonaws.com/{bucket}/{path}"
 
 

@@ -35,7 +35,9 @@ class SsmErrorHandler(AWSErrorHandler):
 
 
 def connect(module):
-    return module.client("ssm", retry_decorator=AWSRetry.jittered_backoff(retries=10, max_delay=30))
+    # An association takes one update at a time.
+    retries = AWSRetry.jittered_backoff(retries=10, max_delay=30, catch_extra_error_codes=["TooManyUpdates"])
+    return module.client("ssm", retry_decorator=retries)
 
 
 def paginate(client, operation, key, **params):

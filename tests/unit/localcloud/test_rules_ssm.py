@@ -101,6 +101,14 @@ def test_an_instance_that_is_not_managed_takes_no_command():
     assert ask("SendCommand", command) == "InvalidInstanceId"
 
 
+def test_documents_of_aws_are_left_alone():
+    for operation in ("DeleteDocument", "UpdateDocument", "ModifyDocumentPermission"):
+        assert ask(operation, {"Name": "AWS-RunShellScript"}) == "InvalidDocument"
+        assert ask(operation, {"Name": "Own"}) == ""
+    assert ask("CreateDocument", {"Name": "AWS-Own"}) == "ValidationException"
+    assert ask("CreateDocument", {"Name": "Own"}) == ""
+
+
 def test_an_instance_is_associated_with_a_document_once(association):
     again = {"Name": "AWS-RunShellScript", "InstanceId": INSTANCE, "Parameters": {"commands": ["id"]}}
     assert ask("CreateAssociation", again) == "AssociationAlreadyExists"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import os
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from moto.s3.models import s3_backends
@@ -61,10 +63,7 @@ def test_schedules_that_cannot_be_read(expression):
 class Host:
     def __init__(self, identity: str, **tags: str) -> None:
         self.id = identity
-        self.given = tags
-
-    def get_tags(self) -> list[dict[str, str]]:
-        return [{"key": key, "value": value} for key, value in self.given.items()]
+        self.ec2_backend = SimpleNamespace(tags={identity: tags})
 
 
 def test_values_are_alternatives_and_targets_must_all_hold():
@@ -173,3 +172,12 @@ def test_what_the_agent_could_not_fetch_or_find_is_said(bucket):
 )
 def test_addresses_of_objects(path):
     assert application.locate(path) == ("bundles", "a/b c.zip")
+
+
+def test_what_a_killed_cloud_left_is_swept_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(application.tempfile, "gettempdir", lambda: str(tmp_path))
+    dead = 2**22 + 1  # beyond the largest process id of Linux
+    for name in (f"localcloud-bundle-{dead}-a", f"localcloud-bundle-{os.getpid()}-b", "else"):
+        (tmp_path / name).mkdir()
+    application.sweep()
+    assert {each.name for each in tmp_path.iterdir()} == {f"localcloud-bundle-{os.getpid()}-b", "else"}
