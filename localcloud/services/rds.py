@@ -85,7 +85,8 @@ class Machine:
             with self.working:
                 try:
                     what()
-                    self.instance.status = done
+                    if self.instance.status == doing:  # else something else was asked for meanwhile, and waits for us
+                        self.instance.status = done
                 except Exception:  # the instance shows it, as on AWS; the log says why
                     log.exception("instance %s", self.instance.db_instance_identifier)
                     self.instance.status = "failed"
@@ -156,6 +157,7 @@ class Machine:
                 self.password = password
                 if self.server:
                     self.server.set_password(password)
+                self.instance.pending_modified_values = {}
             port = changes.get("db_port_number")
             if port and self.server:
                 self.instance.port = self.server.port = port if distinct_loopback() else self.server.port
@@ -164,6 +166,7 @@ class Machine:
         if changes.get("vpc_security_group_ids") is not None:
             self.regroup()
         if changes.get("master_user_password"):
+            self.instance.pending_modified_values = {"MasterUserPassword": "****"}
             self.work("resetting-master-credentials", "available", apply)
         elif changes.get("db_port_number"):
             self.work("modifying", "available", apply)
@@ -194,6 +197,7 @@ class Instance(models.DBInstance):
 
     def __init__(self, backend: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(backend, *arguments, **options)
+        self.pending_modified_values: dict[str, Any] = {}
         self.dbi_resource_id = "db-" + "".join(random.choices(string.ascii_uppercase + string.digits, k=26))
         if self.storage_encrypted and not options.get("kms_key_id"):
             key = uuid.uuid5(uuid.NAMESPACE_URL, f"aws/rds {self.account_id} {self.region}")

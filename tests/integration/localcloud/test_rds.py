@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -100,7 +101,11 @@ def test_an_instance_lives(service_cloud: Cloud, rds: Any, network: dict[str, An
             with pytest.raises(LoginFailed, match="no encryption"):
                 enter("first-word", tls=False)
 
-    rds.modify_db_instance(DBInstanceIdentifier=NAME, MasterUserPassword="second-word", ApplyImmediately=True)
+    changing = rds.modify_db_instance(
+        DBInstanceIdentifier=NAME, MasterUserPassword="second-word", ApplyImmediately=True
+    )["DBInstance"]
+    assert changing["DBInstanceStatus"] == "resetting-master-credentials"
+    assert changing["PendingModifiedValues"] == {"MasterUserPassword": "****"}
     wait(rds, "db_instance_available")
     enter("second-word")
     with pytest.raises(LoginFailed):
@@ -112,7 +117,7 @@ def test_an_instance_lives(service_cloud: Cloud, rds: Any, network: dict[str, An
     assert {group["GroupId"] for group in interfaces(network)[0]["Groups"]} == set(network["groups"])
 
     rds.stop_db_instance(DBInstanceIdentifier=NAME)
-    wait(rds, "db_instance_stopped") if "db_instance_stopped" in rds.waiter_names else until_stopped(rds)
+    until_stopped(rds)
     with pytest.raises(OSError):
         enter("second-word")
     rds.start_db_instance(DBInstanceIdentifier=NAME)
@@ -138,8 +143,6 @@ def test_an_instance_lives(service_cloud: Cloud, rds: Any, network: dict[str, An
 
 
 def until_stopped(rds: Any) -> None:
-    import time
-
     deadline = time.monotonic() + 20
     while rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceStatus"] != "stopped":
         assert time.monotonic() < deadline
