@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
 import secrets
-import shutil
 import string
 import sys
 import threading
@@ -27,8 +25,8 @@ from moto.rds.exceptions import DBParameterGroupNotFoundError, InvalidDBInstance
 
 from localcloud import postgres_catalog as catalog
 from localcloud.certificates import Authority
-from localcloud.daemon import state_folder
 from localcloud.postgres import Postgres, Unavailable
+from localcloud.scratch import Scratch
 
 log = logging.getLogger("localcloud.rds")
 
@@ -41,20 +39,20 @@ class Authorities:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.made: Authority | None = None
+        self.scratch: Scratch | None = None
 
     def get(self) -> Authority:
         with self.lock:
             if self.made is None:
-                folder = state_folder() / f"rds-{os.getpid()}"
-                self.made = Authority(folder, "Amazon RDS local root CA")
-                folder.chmod(0o700)
+                self.scratch = Scratch("rds")
+                self.made = Authority(self.scratch.path, "Amazon RDS local root CA")
             return self.made
 
     def forget(self) -> None:
         with self.lock:
-            if self.made:
-                shutil.rmtree(self.made.folder, ignore_errors=True)
-            self.made = None
+            if self.scratch:
+                self.scratch.close()
+            self.made = self.scratch = None
 
 
 AUTHORITIES = Authorities()
@@ -194,6 +192,7 @@ class Instance(models.DBInstance):
     """A DB instance as moto knows it, with a machine if its engine is PostgreSQL."""
 
     machine: Machine | None = None
+    db_subnet_group: Any = None
 
     def __init__(self, backend: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(backend, *arguments, **options)
