@@ -11,8 +11,6 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.Commo
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -21,7 +19,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,12 +27,12 @@ from typing import Any
 
 from localcloud import children
 from localcloud.certificates import Authority, private
+from localcloud.scratch import Scratch
 
 log = logging.getLogger("localcloud.postgres")
 
 SUPERUSER = "rdsadmin"  # RDS's own, reserved there
 SOCKET = ".s.PGSQL.5432"
-PREFIX = "localcloud-postgres-"
 START_SECONDS = 60
 # Data that is thrown away needs no care for power cuts; a small machine needs small memory.
 SETTINGS = {
@@ -83,8 +80,7 @@ class Postgres:
         self.force_tls = force_tls
         self.settings = {**SETTINGS, **(settings or {})}
         self.lock = threading.RLock()
-        self.home: Path | None = None
-        self.owned: int | None = None  # file descriptor of the lock that tells a sweep that the folder is in use
+        self.scratch: Scratch | None = None
         self.server: subprocess.Popen[bytes] | None = None
         self.front: subprocess.Popen[bytes] | None = None
         self.superuser_password = secrets.token_urlsafe(24)
@@ -99,13 +95,18 @@ class Postgres:
         self.close()
 
     @property
+    def home(self) -> Path:
+        """The server's folder, while there is one."""
+        assert self.scratch
+        return self.scratch.path
+
+    @property
     def alive(self) -> bool:
         return all(each is not None and each.poll() is None for each in (self.server, self.front))
 
     @property
     def socket(self) -> Path:
         """The Unix socket on which the server itself listens, without TLS, to us alone."""
-        assert self.home is not None
         return self.home / "run" / SOCKET
 
     def start(self) -> None:
@@ -115,7 +116,7 @@ class Postgres:
                 return
             self.stop()
             try:
-                new = self.home is None
+                new = self.scratch is None
                 if new:
                     self.make()
                 self.start_server()
@@ -144,12 +145,9 @@ class Postgres:
         """Ends the server and throws its data away."""
         with self.lock:
             self.stop()
-            if self.home:
-                shutil.rmtree(self.home, ignore_errors=True)
-                self.home = None
-            if self.owned is not None:
-                os.close(self.owned)
-                self.owned = None
+            if self.scratch:
+                self.scratch.close()
+            self.scratch = None
 
     def set_password(self, password: str) -> None:
         """Connections stay, as on RDS; new ones need the new password."""
@@ -167,7 +165,6 @@ class Postgres:
 
     def sql(self, statements: str, database: str = "postgres") -> str:
         """Runs statements as the superuser, over the Unix socket; returns the rows, tab-separated, without headings."""
-        assert self.home is not None
         command = [str(self.program("psql")), "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
         environment = {
             "PGHOST": str(self.socket.parent),
@@ -183,17 +180,14 @@ class Postgres:
         return done.stdout
 
     def program(self, name: str) -> Path:
-        return (self.home / "program" if self.copied() else installation()) / "bin" / name  # type: ignore[operator]
+        return (self.home / "program" if self.copied() else installation()) / "bin" / name
 
     def copied(self) -> bool:
-        return bool(self.home and (self.home / "program").exists())
+        return (self.home / "program").exists()
 
     def make(self) -> None:
         """A folder that only the server's user reads, and the empty cluster in it."""
-        sweep()
-        self.home = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self.owned = os.open(self.home / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.owned, fcntl.LOCK_EX)
+        self.scratch = Scratch("postgres")
         if os.geteuid() == 0:
             self.home.chmod(0o711)
             if not readable_by_all(installation()):
@@ -242,7 +236,7 @@ class Postgres:
         if not shipped.exists():
             shipped = installation() / "share" / "extension"
         if self.copied():
-            shipped = self.home / "program" / shipped.relative_to(installation())  # type: ignore[operator]
+            shipped = self.home / "program" / shipped.relative_to(installation())
         for script in shipped.glob("vector--*.sql"):
             (folder / script.name).symlink_to(script)
         (folder / "vector.control").write_text((shipped / "vector.control").read_text() + "\ntrusted = true\n")
@@ -250,7 +244,6 @@ class Postgres:
             path.chmod(0o755)
 
     def start_server(self) -> None:
-        assert self.home is not None
         self.settings["unix_socket_directories"] = str(self.home / "run")
         self.settings["extension_control_path"] = f"{self.home / 'share'}:$system"
         options = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
@@ -292,7 +285,6 @@ class Postgres:
         self.sql(";\n".join(statements))
 
     def start_front(self) -> None:
-        assert self.home is not None
         certificate, key = self.authority.issue(*self.names, self.host)
         settings: dict[str, Any] = {
             "host": self.host,
@@ -349,18 +341,6 @@ def readable_by_all(path: Path) -> bool:
     if not path.stat().st_mode & stat.S_IROTH:
         return False
     return all(each.stat().st_mode & stat.S_IXOTH for each in (path, *path.parents))
-
-
-def sweep() -> None:
-    """Removes what servers left whose process was killed: nobody holds the lock of their folders."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(descriptor)
 
 
 def identifier(name: str) -> str:

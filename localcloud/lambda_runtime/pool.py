@@ -9,7 +9,6 @@ import contextlib
 import io
 import os
 import shutil
-import tempfile
 import threading
 import time
 import zipfile
@@ -17,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from localcloud.lambda_runtime.environment import Broken, Environment, Outcome, Settings
+from localcloud.scratch import Scratch
 
 IDLE_SECONDS = float(os.environ.get("LOCALCLOUD_LAMBDA_IDLE_SECONDS", "300"))
 ACCOUNT_CONCURRENCY = 1000
-UNZIPPED_BYTES = 262_144_000
 
 
 class Throttled(Exception):
@@ -36,13 +35,13 @@ class Code:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.root: Path | None = None
+        self.scratch: Scratch | None = None
 
     def folder(self, digest: str, content: bytes) -> Path:
         with self.lock:
-            if self.root is None:
-                self.root = Path(tempfile.mkdtemp(prefix="localcloud-lambda-"))
-            folder = self.root / "".join(each if each.isalnum() else "-" for each in digest)
+            if self.scratch is None:
+                self.scratch = Scratch("lambda")
+            folder = self.scratch.path / "".join(each if each.isalnum() else "-" for each in digest)
             if not folder.exists():
                 unpacking = folder.with_suffix(".part")
                 shutil.rmtree(unpacking, ignore_errors=True)
@@ -53,9 +52,9 @@ class Code:
 
     def clear(self) -> None:
         with self.lock:
-            if self.root:
-                shutil.rmtree(self.root, ignore_errors=True)
-            self.root = None
+            if self.scratch:
+                self.scratch.close()
+            self.scratch = None
 
 
 class Pool:
@@ -117,9 +116,9 @@ class Pool:
             time.sleep(min(IDLE_SECONDS / 4, 15))
             self.end(lambda each: time.monotonic() - each.used > IDLE_SECONDS)
 
-    def retire(self, arn: str, keep: Settings | None = None) -> None:
-        """Ends the idle environments of a function that are not of the settings to keep."""
-        self.end(lambda each: each.settings.arn == arn and each.settings != keep)
+    def retire(self, arn: str) -> None:
+        """Ends the idle environments of a function that was changed or deleted."""
+        self.end(lambda each: each.settings.arn == arn)
 
     def end(self, which: Callable[[Environment], bool]) -> None:
         with self.lock:

@@ -213,6 +213,13 @@ class Function(models.LambdaFunction):
         except Throttled as error:
             raise TooMany from error
 
+    def invoke(self, body: Any, request_headers: Any, response_headers: Any) -> bytes:
+        """How moto's other services (SNS, SQS, EventBridge, ...) invoke a function."""
+        outcome = self.run(body.encode() if isinstance(body, str) else bytes(body or b"{}"), Backend.endpoint)
+        if outcome.error:
+            response_headers["x-amz-function-error"] = outcome.error
+        return outcome.payload
+
     def run_later(self, event: bytes, endpoint: str, client_context: str) -> None:
         """An asynchronous invocation: tried again when it fails, then given up."""
 
@@ -235,6 +242,7 @@ class Backend(models.LambdaBackend):
     """Starts, outdates and ends what runs with what is deployed."""
 
     __module__ = models.__name__  # beside which moto looks for a backend's addresses
+    endpoint = "http://127.0.0.1:4566"  # that functions are told to call AWS at: the one that callers use
 
     def create_function(self, spec: dict[str, Any]) -> Any:
         function = super().create_function(spec)
@@ -296,7 +304,9 @@ def invoke(self: Any) -> tuple[int, dict[str, Any], bytes]:
         ) from error
     context = self.headers.get("X-Amz-Client-Context", "")
     context = base64.b64decode(context).decode() if context else ""
-    endpoint = f"http://{self.headers.get('Host', '127.0.0.1:4566')}"
+    if host := self.headers.get("Host"):
+        Backend.endpoint = f"http://{host}"
+    endpoint = Backend.endpoint
     if kind == "Event":
         function.run_later(event, endpoint, context)
         return 202, {**headers, "status": 202}, b""

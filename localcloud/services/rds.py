@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
 import secrets
-import shutil
 import string
 import sys
 import threading
@@ -27,8 +25,8 @@ from moto.rds.exceptions import DBParameterGroupNotFoundError, InvalidDBInstance
 
 from localcloud import postgres_catalog as catalog
 from localcloud.certificates import Authority
-from localcloud.daemon import state_folder
 from localcloud.postgres import Postgres, Unavailable
+from localcloud.scratch import Scratch
 
 log = logging.getLogger("localcloud.rds")
 
@@ -41,20 +39,20 @@ class Authorities:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.made: Authority | None = None
+        self.scratch: Scratch | None = None
 
     def get(self) -> Authority:
         with self.lock:
             if self.made is None:
-                folder = state_folder() / f"rds-{os.getpid()}"
-                self.made = Authority(folder, "Amazon RDS local root CA")
-                folder.chmod(0o700)
+                self.scratch = Scratch("rds")
+                self.made = Authority(self.scratch.path, "Amazon RDS local root CA")
             return self.made
 
     def forget(self) -> None:
         with self.lock:
-            if self.made:
-                shutil.rmtree(self.made.folder, ignore_errors=True)
-            self.made = None
+            if self.scratch:
+                self.scratch.close()
+            self.made = self.scratch = None
 
 
 AUTHORITIES = Authorities()
@@ -85,7 +83,8 @@ class Machine:
             with self.working:
                 try:
                     what()
-                    self.instance.status = done
+                    if self.instance.status == doing:  # else something else was asked for meanwhile, and waits for us
+                        self.instance.status = done
                 except Exception:  # the instance shows it, as on AWS; the log says why
                     log.exception("instance %s", self.instance.db_instance_identifier)
                     self.instance.status = "failed"
@@ -156,6 +155,7 @@ class Machine:
                 self.password = password
                 if self.server:
                     self.server.set_password(password)
+                self.instance.pending_modified_values = {}
             port = changes.get("db_port_number")
             if port and self.server:
                 self.instance.port = self.server.port = port if distinct_loopback() else self.server.port
@@ -164,6 +164,7 @@ class Machine:
         if changes.get("vpc_security_group_ids") is not None:
             self.regroup()
         if changes.get("master_user_password"):
+            self.instance.pending_modified_values = {"MasterUserPassword": "****"}
             self.work("resetting-master-credentials", "available", apply)
         elif changes.get("db_port_number"):
             self.work("modifying", "available", apply)
@@ -191,9 +192,11 @@ class Instance(models.DBInstance):
     """A DB instance as moto knows it, with a machine if its engine is PostgreSQL."""
 
     machine: Machine | None = None
+    db_subnet_group: Any = None
 
     def __init__(self, backend: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(backend, *arguments, **options)
+        self.pending_modified_values: dict[str, Any] = {}
         self.dbi_resource_id = "db-" + "".join(random.choices(string.ascii_uppercase + string.digits, k=26))
         if self.storage_encrypted and not options.get("kms_key_id"):
             key = uuid.uuid5(uuid.NAMESPACE_URL, f"aws/rds {self.account_id} {self.region}")

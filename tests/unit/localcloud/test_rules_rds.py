@@ -57,7 +57,7 @@ def deployed(network: Any) -> Iterator[Any]:
         rds.create_db_parameter_group(
             {"db_parameter_group_name": name, "db_parameter_group_family": family, "description": "d"}
         )
-    instance = SimpleNamespace(
+    instance: Any = SimpleNamespace(
         engine="postgres",
         engine_version="17.5",
         allocated_storage=100,
