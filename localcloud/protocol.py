@@ -193,10 +193,14 @@ def parse(operation: Operation, environ: dict[str, Any], body: bytes) -> dict[st
     return dict(parameters or {})
 
 
+class Refused(ServiceException):
+    """A refusal of ours: moto looks for the service model of an exception by its package, and its own base class has none."""
+
+
 def refuse(operation: Operation, code: str, message: str, status: int) -> tuple[int, dict[str, str], bytes]:
     """A refusal as the service would put it: (status, headers, body)."""
     serializer = get_serializer_class(operation.service, operation.protocol)(operation_model=operation.model)
-    answer = serializer.serialize(ServiceException(code, message))
+    answer = serializer.serialize(Refused(code, message))
     body = answer["body"]
     headers = {key: str(value) for key, value in answer["headers"].items()}
     known = status if status != 400 else answer["status_code"]
