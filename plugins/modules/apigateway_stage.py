@@ -55,6 +55,7 @@ options:
       format:
         description:
           - A line of the log, as text or as a dictionary that becomes a line of JSON, with C($context) variables.
+          - C($context.requestId) or C($context.extendedRequestId) must be among them.
         type: raw
   method_settings:
     description:
@@ -624,11 +625,11 @@ def check_params(params):
     for key in params["variables"] or {}:
         if not re.fullmatch(r"[A-Za-z0-9_]+", key):
             return f"variables: '{key}' may hold letters, digits and _ only"
-    log = params["access_log"]
-    if log is not None and "\n" in (normalise_log_format(log.get("format")) or ""):
+    line = normalise_log_format((params["access_log"] or {}).get("format")) or ""
+    if "\n" in line:
         return "access_log: format must be one line"
-    if log is not None and log.get("format") and "$context." not in (normalise_log_format(log["format"]) or ""):
-        return "access_log: format holds no $context variable, and AWS asks for $context.requestId at least"
+    if line and not re.search(r"\$context\.(requestId|extendedRequestId)\b", line):
+        return "access_log: format must hold $context.requestId or $context.extendedRequestId; AWS takes none without"
     if params["keep_deployments"] < 0:
         return "keep_deployments must not be negative"
     return None

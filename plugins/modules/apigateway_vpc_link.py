@@ -25,6 +25,7 @@ options:
     description:
       - ARN of the network load balancer that the link leads to. AWS allows one.
       - The load balancer must be active and in the account of the link.
+      - In check mode the ARN may be empty, because it is that of a load balancer that another task would create.
       - Required when O(state=present).
     type: list
     elements: str
@@ -378,7 +379,8 @@ def main():
     if params["state"] == "present":
         if len(params["target_arns"]) != 1:
             module.fail_json(msg=f"target_arns must name one load balancer, not {len(params['target_arns'])}")
-        if ":loadbalancer/net/" not in params["target_arns"][0]:
+        known = params["target_arns"][0] or not module.check_mode
+        if known and ":loadbalancer/net/" not in params["target_arns"][0]:
             module.fail_json(
                 msg=f"target_arns must be the ARN of a network load balancer, not {params['target_arns'][0]}"
             )
