@@ -56,6 +56,7 @@ def send(request: Any, **_more: Any) -> AWSResponse:
         "RAW_URI": url.path,
         "QUERY_STRING": url.query,
         "SERVER_NAME": "localcloud",
+        "HTTP_HOST": "localcloud",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.url_scheme": "http",
