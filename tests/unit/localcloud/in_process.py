@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,7 @@ def application() -> server.Application:
     return _applications[0]
 
 
+@functools.cache
 def client(service: str, region: str = "us-east-1") -> Any:
     made = boto3.client(
         service,
