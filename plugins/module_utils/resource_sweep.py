@@ -39,7 +39,7 @@ class Context:
         return list(self._details.map(function, items))
 
 
-@AWSRetry.jittered_backoff()
+@AWSRetry.jittered_backoff(retries=5, delay=1, max_delay=8)
 def fetch(client, operation, expression, **params):
     """All items of a listing call; paged where AWS pages, and retried as a whole."""
     if client.can_paginate(operation):
@@ -47,7 +47,7 @@ def fetch(client, operation, expression, **params):
     return jmespath.search(expression, getattr(client, operation)(**params)) or []
 
 
-@AWSRetry.jittered_backoff()
+@AWSRetry.jittered_backoff(retries=5, delay=1, max_delay=8)
 def call(client, operation, **params):
     return getattr(client, operation)(**params)
 
@@ -669,7 +669,7 @@ def describe_failure(error):
     return f"{type(error).__name__}: {error}"
 
 
-@AWSRetry.jittered_backoff()
+@AWSRetry.jittered_backoff(retries=5, delay=1, max_delay=8)
 def get_tagged(client, tags):
     filters = [{"Key": key, "Values": [str(value)]} for key, value in sorted(tags.items())]
     pages = client.get_paginator("get_resources").paginate(TagFilters=filters)
