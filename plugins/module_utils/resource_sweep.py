@@ -39,7 +39,7 @@ class Context:
         return list(self._details.map(function, items))
 
 
-@AWSRetry.jittered_backoff()
+@AWSRetry.jittered_backoff(retries=5, delay=1, max_delay=8)
 def fetch(client, operation, expression, **params):
     """All items of a listing call; paged where AWS pages, and retried as a whole."""
     if client.can_paginate(operation):
@@ -47,7 +47,7 @@ def fetch(client, operation, expression, **params):
     return jmespath.search(expression, getattr(client, operation)(**params)) or []
 
 
-@AWSRetry.jittered_backoff()
+@AWSRetry.jittered_backoff(retries=5, delay=1, max_delay=8)
 def call(client, operation, **params):
     return getattr(client, operation)(**params)
 
@@ -498,16 +498,21 @@ def list_amplify_apps(client, context):
     ]
 
 
+def owner_of_logs(name):
+    """The id in the name of a log group that a service makes by itself, after the id of what writes there."""
+    for prefix in ("API-Gateway-Execution-Logs_", "/aws/amplify/"):
+        if name.startswith(prefix):
+            return name.removeprefix(prefix).split("/")[0]
+    return ""
+
+
 def list_log_groups(client, context):
     def describe(item):
         # The ARN of DescribeLogGroups ends in :*, which the tagging calls refuse.
         arn = item["arn"].removesuffix(":*")
         name = item["logGroupName"]
-        api_id = ""
-        if name.startswith("API-Gateway-Execution-Logs_"):
-            api_id = name.removeprefix("API-Gateway-Execution-Logs_").split("/")[0]
         tags = call(client, "list_tags_for_resource", resourceArn=arn).get("tags", {})
-        return entry(("logs", "log_group"), name, arn, name=name, tags=tags, belongs_to=[api_id])
+        return entry(("logs", "log_group"), name, arn, name=name, tags=tags, belongs_to=[owner_of_logs(name)])
 
     return context.each(describe, fetch(client, "describe_log_groups", "logGroups[]"))
 
@@ -664,7 +669,7 @@ def describe_failure(error):
     return f"{type(error).__name__}: {error}"
 
 
-@AWSRetry.jittered_backoff()
+@AWSRetry.jittered_backoff(retries=5, delay=1, max_delay=8)
 def get_tagged(client, tags):
     filters = [{"Key": key, "Values": [str(value)]} for key, value in sorted(tags.items())]
     pages = client.get_paginator("get_resources").paginate(TagFilters=filters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,7 @@ def application() -> server.Application:
     return _applications[0]
 
 
+@functools.cache
 def client(service: str, region: str = "us-east-1") -> Any:
     made = boto3.client(
         service,
@@ -56,6 +58,7 @@ def send(request: Any, **_more: Any) -> AWSResponse:
         "RAW_URI": url.path,
         "QUERY_STRING": url.query,
         "SERVER_NAME": "localcloud",
+        "HTTP_HOST": "localcloud",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.url_scheme": "http",
