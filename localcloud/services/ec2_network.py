@@ -10,6 +10,7 @@ from moto.ec2.exceptions import InvalidVPCPeeringConnectionIdError
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.route_tables import Route
 from moto.ec2.models.subnets import SubnetBackend
+from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection, VPCPeeringConnectionBackend
 from moto.ec2.responses.vpc_peering_connections import VPCPeeringConnections
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, generic_filter, get_prefix
@@ -20,6 +21,7 @@ def install() -> None:
     Route.state = property(route_state)  # type: ignore[assignment]
     wrap_peering()
     wrap_subnets()
+    wrap_vpcs()
 
 
 def tags_of(self: Any) -> list[dict[str, str]]:
@@ -128,3 +130,17 @@ def wrap_subnets() -> None:
 
     SubnetBackend.create_subnet = create_subnet  # type: ignore[method-assign]
     SubnetBackend.delete_subnet = delete_subnet  # type: ignore[method-assign]
+
+
+def wrap_vpcs() -> None:
+    delete = VPCBackend.delete_vpc
+
+    def delete_vpc(self: Any, vpc_id: str) -> Any:
+        vpc = delete(self, vpc_id)
+        # What came with the VPC goes with it. https://docs.aws.amazon.com/vpc/latest/userguide/delete-vpc.html
+        for acl in [each for each in self.network_acls.values() if each.vpc_id == vpc_id]:
+            del self.network_acls[acl.id]
+            self.tags.pop(acl.id, None)
+        return vpc
+
+    VPCBackend.delete_vpc = delete_vpc  # type: ignore[method-assign]
