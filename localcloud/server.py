@@ -26,7 +26,7 @@ import moto.backends
 import moto.core.responses
 import moto.settings
 
-from localcloud import ACCOUNT, constraints, processes, protocol, record, rules
+from localcloud import ACCOUNT, constraints, protocol, record, rules
 
 CONTROL = "/_localcloud/"
 THREADS = 16
@@ -48,6 +48,7 @@ VALIDATION_CODES = {
 }
 
 
+@functools.cache
 @functools.cache
 def prepare() -> tuple[ModuleType, ...]:
     """Sets moto up, once a process: no look at the real AWS, our adapters and rules in place. Returns these modules."""
@@ -218,7 +219,7 @@ def end(*_: Any) -> None:
 
 
 def finish(modules: Iterable[ModuleType]) -> None:
-    """Ends what services started: each module's own stop(), then every process that is left."""
+    """Ends what services started, by each module's own stop(). A process that none of them ends goes when this one does (children.py)."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for module in modules:
         if hasattr(module, "stop"):
@@ -226,4 +227,3 @@ def finish(modules: Iterable[ModuleType]) -> None:
                 module.stop()
             except Exception:  # one service that cannot end must not keep the others from it
                 log.exception("%s could not stop", module.__name__)
-    processes.stop_all()

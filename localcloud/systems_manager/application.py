@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from moto.s3.models import s3_backends
 
-from localcloud import hooks
+from localcloud import children, hooks
 from localcloud.systems_manager.documents import MANAGED
 
 LARGEST = 512 * 1024 * 1024  # bytes that a bundle may unpack to
@@ -188,21 +188,20 @@ def check(bundle: bytes, playbook: str, variables: str) -> Outcome:
             "ANSIBLE_NOCOLOR": "1",
         }
         command = [program, "-i", "localhost,", "-c", "local", "-e", variables, "--syntax-check", playbook]
+        process = children.spawn(
+            command,
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         try:
-            done = subprocess.run(
-                command,
-                cwd=root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-                preexec_fn=lambda: os.nice(5),
-            )
+            stdout, stderr = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
+            children.end(process)
             return script_outcome(124, "", f"ansible-playbook was ended after {SECONDS} s.\n")
-        return script_outcome(done.returncode, done.stdout, done.stderr)
+        return script_outcome(process.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
 
 
 def sweep() -> None:

@@ -11,7 +11,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ENVIRONMENT_SPEC = {
@@ -78,17 +77,6 @@ def tag_resource(client, arn, tags):
 @AmplifyErrorHandler.common_error_handler("remove tags of the Amplify resource")
 def untag_resource(client, arn, keys):
     client.untag_resource(resourceArn=arn, tagKeys=keys, aws_retry=True)
-
-
-def plan_tags(current, desired, purge_tags):
-    """What to set, what to remove, and what the tags are afterwards. No desired tags means: leave them alone."""
-    current = current or {}
-    if desired is None:
-        return {}, [], current
-    to_set, to_remove = compare_aws_tags(current, desired, purge_tags)
-    after = {key: value for key, value in current.items() if key not in to_remove}
-    after.update(to_set)
-    return to_set, to_remove, after
 
 
 def apply_tags(client, arn, to_set, to_remove):

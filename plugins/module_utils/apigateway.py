@@ -9,7 +9,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
 
 
 class ApiGatewayError(AnsibleAWSError):
@@ -112,17 +111,6 @@ def untag_resource(client, arn, keys):
 def build_arn(client, path):
     """API Gateway's ARNs carry no account: arn:aws:apigateway:us-east-1::/restapis/abc123."""
     return f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::{path}"
-
-
-def plan_tags(current, desired, purge_tags):
-    """What to set, what to remove, and what the tags are afterwards. No desired tags means: leave them alone."""
-    current = current or {}
-    if desired is None:
-        return {}, [], current
-    to_set, to_remove = compare_aws_tags(current, desired, purge_tags)
-    after = {key: value for key, value in current.items() if key not in to_remove}
-    after.update(to_set)
-    return to_set, to_remove, after
 
 
 def apply_tags(client, arn, to_set, to_remove):

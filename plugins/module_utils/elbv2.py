@@ -17,7 +17,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
     boto3_tag_list_to_ansible_dict,
-    compare_aws_tags,
 )
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
 
@@ -138,17 +137,6 @@ def add_tags(client, arn, tags):
 @Elbv2ErrorHandler.common_error_handler("remove tags")
 def remove_tags(client, arn, keys):
     client.remove_tags(ResourceArns=[arn], TagKeys=keys, aws_retry=True)
-
-
-def plan_tags(current, desired, purge_tags):
-    """What to set, what to remove, and what the tags are afterwards. No desired tags means: leave them alone."""
-    current = current or {}
-    if desired is None:
-        return {}, [], current
-    to_set, to_remove = compare_aws_tags(current, desired, purge_tags)
-    after = {key: value for key, value in current.items() if key not in to_remove}
-    after.update(to_set)
-    return to_set, to_remove, after
 
 
 def apply_tags(client, arn, to_set, to_remove):

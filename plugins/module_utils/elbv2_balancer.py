@@ -22,7 +22,6 @@ from ansible_collections.lks.llm.plugins.module_utils.elbv2 import (
     find_load_balancer,
     normalise_attributes,
     paginate,
-    plan_tags,
     tag_list,
     target_group_arns,
     wait_for_load_balancer,
@@ -36,6 +35,7 @@ from ansible_collections.lks.llm.plugins.module_utils.elbv2_listeners import (
     forwarded_groups,
     plan_rules,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 
 def create_load_balancer(client, request):

@@ -13,7 +13,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
     boto3_tag_list_to_ansible_dict,
-    compare_aws_tags,
 )
 
 # Statuses of a target that are not its last one; whatever else AWS writes (Failed, TimedOut, Cancelled, …) is a failure.
@@ -81,16 +80,6 @@ def add_tags(client, resource_type, resource_id, tags):
 @SsmErrorHandler.common_error_handler("remove tags of the resource")
 def remove_tags(client, resource_type, resource_id, keys):
     client.remove_tags_from_resource(ResourceType=resource_type, ResourceId=resource_id, TagKeys=keys, aws_retry=True)
-
-
-def plan_tags(current, desired, purge_tags):
-    """What to set, what to remove, and what the tags are afterwards. No desired tags means: leave them alone."""
-    if desired is None:
-        return {}, [], current
-    to_set, to_remove = compare_aws_tags(current, desired, purge_tags)
-    after = {key: value for key, value in current.items() if key not in to_remove}
-    after.update(to_set)
-    return to_set, to_remove, after
 
 
 def apply_tags(client, resource_type, resource_id, to_set, to_remove):

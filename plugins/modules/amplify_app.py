@@ -170,8 +170,8 @@ from ansible_collections.lks.llm.plugins.module_utils.amplify import (
     environment_faults,
     find_app,
     normalise_environment,
-    plan_tags,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 # Options that are settings of AWS's under the same name in another case, in the order that AWS documents.
 SETTINGS = {

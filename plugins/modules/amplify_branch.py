@@ -174,8 +174,8 @@ from ansible_collections.lks.llm.plugins.module_utils.amplify import (
     environment_faults,
     get_app,
     normalise_environment,
-    plan_tags,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 WAIT_DELAY = 5
 ENDED = ("SUCCEED", "FAILED", "CANCELLED")

@@ -197,7 +197,6 @@ from ansible_collections.lks.llm.plugins.module_utils.apigateway import (
     escape_pointer,
     find_rest_api,
     get_rest_api,
-    plan_tags,
     read_api_parts,
     replace_operation,
 )
@@ -212,6 +211,7 @@ from ansible_collections.lks.llm.plugins.module_utils.apigateway_state import (
     settings_to_state,
     summarise,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 OPTIONS_OF_SETTINGS = (
     "description",

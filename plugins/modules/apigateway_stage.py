@@ -235,11 +235,11 @@ from ansible_collections.lks.llm.plugins.module_utils.apigateway import (
     find_rest_api,
     get_rest_api,
     paginate,
-    plan_tags,
     read_api_parts,
     replace_operation,
 )
 from ansible_collections.lks.llm.plugins.module_utils.apigateway_state import api_to_state, fingerprint
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 FINGERPRINT = re.compile(r"\[state:([0-9a-f]{64})\]")
 # Option, step in the path of a patch operation, key in what AWS returns.

@@ -143,9 +143,9 @@ from ansible_collections.lks.llm.plugins.module_utils.apigateway import (
     build_arn,
     connect,
     paginate,
-    plan_tags,
     replace_operation,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 WAIT_DELAY = 3
 

@@ -191,11 +191,11 @@ from ansible_collections.lks.llm.plugins.module_utils.cognito import (
     describe_user_pool,
     differences,
     find_user_pool,
-    plan_tags,
     tag_resource,
     untag_resource,
     updatable,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 # https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
 STANDARD_ATTRIBUTES = frozenset(

@@ -215,9 +215,9 @@ from ansible_collections.lks.llm.plugins.module_utils.elbv2 import (
     diff_attributes,
     find_target_group,
     normalise_attributes,
-    plan_tags,
     tag_list,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 FIXED = {"protocol": "Protocol", "port": "Port", "target_type": "TargetType", "vpc_id": "VpcId"}
 HEALTH_CHECK = {

@@ -270,9 +270,9 @@ from ansible_collections.lks.llm.plugins.module_utils.ssm import (
     list_managed_instances,
     list_tags,
     normalise_association,
-    plan_tags,
     read_results,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 WAIT_DELAY = 2
 TAIL_BYTES = 16384

@@ -128,8 +128,8 @@ from ansible_collections.lks.llm.plugins.module_utils.ssm import (
     connect,
     list_tags,
     paginate,
-    plan_tags,
 )
+from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
 CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation)
 SHORTEST = 12

@@ -132,8 +132,8 @@ def test_what_calls_carry_is_not_in_the_log(running):
 
 CHILD = """
 import sys
-from localcloud import processes, server
-process = processes.start(["sleep", "600"])
+from localcloud import children, server
+process = children.spawn(["/bin/sleep", "600"])
 print(process.pid, flush=True)
 import socket
 server.serve(socket.create_server(("127.0.0.1", int(sys.argv[1]))))

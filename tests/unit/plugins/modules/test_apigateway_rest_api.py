@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.lks.llm.plugins.module_utils import apigateway, apigateway_state
+from ansible_collections.lks.llm.plugins.module_utils import apigateway_state, tags
 from ansible_collections.lks.llm.plugins.modules import apigateway_rest_api as module
 
 NO_OPTIONS = dict.fromkeys(module.OPTIONS_OF_SETTINGS)
@@ -163,6 +163,6 @@ def test_an_unused_authorizer_may_be_left_out_by_aws():
 
 
 def test_tags_are_planned():
-    assert apigateway.plan_tags({"a": "1", "b": "2"}, {"a": "9"}, True) == ({"a": "9"}, ["b"], {"a": "9"})
-    assert apigateway.plan_tags({"a": "1", "b": "2"}, {"a": "9"}, False)[2] == {"a": "9", "b": "2"}
-    assert apigateway.plan_tags({"a": "1"}, None, True) == ({}, [], {"a": "1"})
+    assert tags.plan_tags({"a": "1", "b": "2"}, {"a": "9"}, True) == ({"a": "9"}, ["b"], {"a": "9"})
+    assert tags.plan_tags({"a": "1", "b": "2"}, {"a": "9"}, False)[2] == {"a": "9", "b": "2"}
+    assert tags.plan_tags({"a": "1"}, None, True) == ({}, [], {"a": "1"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.lks.llm.plugins.module_utils import cognito
+from ansible_collections.lks.llm.plugins.module_utils import cognito, tags
 from ansible_collections.lks.llm.plugins.modules import cognito_user_pool as module
 
 NOTHING = dict.fromkeys(
@@ -126,4 +126,4 @@ def test_only_what_is_asked_for_is_compared(current, asked, after):
     ],
 )
 def test_tags(desired, purge, to_set, to_remove):
-    assert cognito.plan_tags({"a": "b"}, desired, purge)[:2] == (to_set, to_remove)
+    assert tags.plan_tags({"a": "b"}, desired, purge)[:2] == (to_set, to_remove)
