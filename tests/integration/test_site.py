@@ -15,7 +15,8 @@ def writes(cloud, run: str) -> dict[str, int]:
 
 def test_the_first_run_ends_with_what_a_person_needs_next(first_run):
     said = first_run.output
-    assert "/v1/us-west-2/tags" in said
+    assert "/us-west-2/tags" in said
+    assert ".execute-api.us-east-1." in said
     assert "playbooks/confirm.yml -e email=" in said
     assert "USD an hour" in said
     assert "client_repository is empty" in said
