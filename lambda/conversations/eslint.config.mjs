@@ -4,8 +4,9 @@ const globals = ['Buffer', 'performance', 'process', 'console', 'setTimeout', 'A
 
 export default [
   js.configs.recommended,
+  {files: ['**/*.cjs'], languageOptions: {sourceType: 'commonjs', globals: {__dirname: 'readonly', module: 'readonly', require: 'readonly'}}},
   {
-    languageOptions: {ecmaVersion: 2025, sourceType: 'module', globals: Object.fromEntries(globals.map((name) => [name, 'readonly']))},
+    languageOptions: {ecmaVersion: 2025, globals: Object.fromEntries(globals.map((name) => [name, 'readonly']))},
     linterOptions: {reportUnusedDisableDirectives: 'error'},
     rules: {
       eqeqeq: 'error',

