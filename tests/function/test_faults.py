@@ -108,6 +108,7 @@ def test_out_of_connections_then_not(own_database: function.Database, user: func
             "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
         )
     )
+    assert user.call("GET").status_code == 200
     server.sql(f"SELECT pg_terminate_backend(pid) {others}")  # the function's own; it needs a new one
     command = [str(server.program("psql")), "-c", "SELECT pg_sleep(600)"]
     taken: list[subprocess.Popen[bytes]] = []
