@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm destroy requests stop test lint unit integration bench constraints
+.PHONY: help venv venv-dev site confirm destroy requests stop test lint unit function integration bench bench-function constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ requests: venv ## What the last run asked of the local cloud: reads and writes, 
 stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
-test: lint unit integration ## Everything: lint, unit tests, integration tests
+test: lint unit function integration ## Everything: lint, unit tests, tests of the function, integration tests
 
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
@@ -53,11 +53,17 @@ lint: venv-dev ## Style and types
 unit: venv-dev ## Unit tests
 	$(BIN)/pytest tests/unit
 
+function: venv-dev ## The conversation function: lint, its own tests with coverage, faults, generated requests, on a real PostgreSQL
+	$(BIN)/pytest tests/function
+
 integration: venv-dev ## The playbooks and modules against the local cloud
 	$(BIN)/pytest tests/integration
 
 bench: venv ## How long first run, second run and destroy take, beside the floor of the same API calls
 	$(BIN)/python bench/deploy.py
+
+bench-function: venv-dev ## The conversation function beside a common one: throughput, latency, cold start; recall of the nearest
+	$(BIN)/python bench/function.py
 
 constraints: venv ## Pin again what the requirements bring along
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate requirements-dev.txt -o constraints.txt

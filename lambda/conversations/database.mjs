@@ -30,19 +30,20 @@ export class Unavailable extends Error {
 
 export class Database {
   #settings;
-  #options;
+  #times;
   #client;
   #connecting;
+  #queue = Promise.resolve(); // of statements, where requests overlap after all
   #used = 0;
 
-  constructor(settings, options = {}) {
+  constructor(settings, times = {}) {
     this.#settings = settings;
-    this.#options = options;
+    this.#times = {...TIMES, ...times};
   }
 
   /** Opens the connection ahead of the first request. */
   warm() {
-    this.#connected(TIMES.connect).catch(() => {}); // the first request tries again, and says why
+    this.#connected(this.#times.connect).catch(() => {}); // the first request tries again, and says why
   }
 
   async close() {
@@ -55,8 +56,8 @@ export class Database {
    * The rows of one statement, in one round trip. `repeatable` says that the statement may run twice, which a read may and a write
    * may not: a write whose connection broke after it was sent is reported unavailable, because nobody knows whether it took place.
    */
-  async query(statement, {repeatable = false, milliseconds = TIMES.total} = {}) {
-    const deadline = performance.now() + Math.min(milliseconds, TIMES.total);
+  async query(statement, {repeatable = false, milliseconds = Infinity} = {}) {
+    const deadline = performance.now() + Math.min(milliseconds, this.#times.total);
     for (let attempt = 1; ; attempt += 1) {
       let client;
       try {
@@ -76,7 +77,7 @@ export class Database {
   async #usable(milliseconds) {
     if (this.#client) {
       await turn(); // what the server said while the environment was frozen is heard first, so that nothing is sent into the void
-      if (this.#client && Date.now() - this.#used > TIMES.idle) this.#drop(this.#client);
+      if (this.#client && Date.now() - this.#used > this.#times.idle) this.#drop(this.#client);
     }
     return this.#client ?? this.#connected(milliseconds);
   }
@@ -89,22 +90,25 @@ export class Database {
   }
 
   async #connect(milliseconds) {
-    const client = new Client(connectionOptions(this.#settings, this.#options));
+    const client = new Client(connectionOptions(this.#settings, {statementMilliseconds: this.#times.statement}));
     client.on('error', () => this.#drop(client));
     client.on('end', () => this.#drop(client));
     try {
-      await limited(client.connect(), Math.min(milliseconds, TIMES.connect));
+      await limited(client.connect(), Math.min(milliseconds, this.#times.connect));
     } catch (error) {
       client.connection.stream.destroy();
       throw error;
     }
     this.#client = client;
+    this.#queue = Promise.resolve();
     this.#used = Date.now();
     return client;
   }
 
   async #answer(client, statement, milliseconds) {
-    return limited(client.query(statement), Math.min(milliseconds, TIMES.answer));
+    const answered = this.#queue.then(() => client.query(statement));
+    this.#queue = answered.catch(() => {});
+    return limited(answered, Math.min(milliseconds, this.#times.answer));
   }
 
   // A connection survives an error that the server reports for a statement, and no other.

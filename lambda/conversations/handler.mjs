@@ -51,13 +51,21 @@ export function createHandler({database, answer, journal, now = () => performanc
     if (!Object.hasOwn(methods, event.httpMethod)) {
       return answer.failure(405, 'There is no such method', {headers: {Allow: Object.keys(methods).join(', ')}});
     }
-    const user = event.requestContext?.authorizer?.claims?.sub;
-    if (!isUuid(user)) return answer.failure(401, 'Sign in first');
+    const user = signedIn(event);
+    if (!user) return answer.failure(401, 'Sign in first');
     // Somebody else's conversations answer as if they were not there.
-    if (event.pathParameters?.uid?.toLowerCase() !== user.toLowerCase()) return missing(answer);
+    if (event.pathParameters?.uid?.toLowerCase() !== user) return missing(answer);
 
-    const milliseconds = (context?.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE;
+    const milliseconds = timeLeft(context);
     const query = (statement, options) => database.query(statement, {...options, milliseconds});
-    return methods[event.httpMethod]({user: user.toLowerCase(), event, query, answer});
+    return methods[event.httpMethod]({user, event, query, answer});
   }
 }
+
+/** The `sub` of the token that API Gateway has verified. */
+function signedIn(event) {
+  const sub = event.requestContext?.authorizer?.claims?.sub;
+  return isUuid(sub) ? sub.toLowerCase() : undefined;
+}
+
+const timeLeft = (context) => (context?.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE;

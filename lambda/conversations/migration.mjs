@@ -11,7 +11,7 @@ const LOCK_MILLISECONDS = 60_000;
 
 /** {changed, version, applied}: what was done, or with `dryRun` what would be. `applied` names each thing. */
 export async function migrate(settings, {dryRun = false, migrations = MIGRATIONS} = {}) {
-  const client = new Client({...connectionOptions(settings, {statementMilliseconds: 0, application: 'conversations-migrate'})});
+  const client = new Client(connectionOptions(settings, {statementMilliseconds: 0, application: 'conversations-migrate'}));
   client.on('error', () => {}); // told by the statement that fails
   await client.connect();
   try {

@@ -20,6 +20,13 @@ export const MIGRATIONS = [
          updated_at timestamptz NOT NULL DEFAULT now(),
          PRIMARY KEY (user_id, id)
        ) WITH (fillfactor = 80)`,
+      // The default method spends a millisecond on the digits of an embedding, and saves a third of them.
+      'ALTER TABLE conversations ALTER embedding_exact SET STORAGE EXTERNAL',
+      // A faster method than the default, where the server was built with it, as RDS's is.
+      `DO $$ BEGIN
+         ALTER TABLE conversations ALTER conversation SET COMPRESSION lz4;
+       EXCEPTION WHEN feature_not_supported THEN NULL;
+       END $$`,
       `COMMENT ON TABLE conversations IS 'Conversations of signed-in users, with the embeddings by which they are compared'`,
       `COMMENT ON COLUMN conversations.user_id IS 'The sub of the user''s token'`,
       `COMMENT ON COLUMN conversations.title IS 'A string of JSON, whose escapes hold what a text cannot'`,

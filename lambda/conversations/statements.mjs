@@ -67,7 +67,8 @@ export const read = (user, id) => ({
 // (a heap-only tuple), though the conversation is saved after every turn.
 const saveSql = `
 INSERT INTO conversations AS c (user_id, id, title, conversation, size, embedding, embedding_exact)
-VALUES ($1, $2, $3, $4, $5, $6::text::vector, nullif($6::text, $6::text::vector::text))
+SELECT $1, $2, $3, $4, $5, given.embedding, nullif($6::text, given.embedding::text)
+  FROM (SELECT $6::text::vector AS embedding OFFSET 0) AS given -- read once
 ON CONFLICT (user_id, id) DO UPDATE
    SET title = excluded.title, conversation = excluded.conversation, size = excluded.size,
        embedding = CASE WHEN c.embedding = excluded.embedding THEN c.embedding ELSE excluded.embedding END,
