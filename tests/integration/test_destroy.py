@@ -83,7 +83,7 @@ def others(cloud: Cloud) -> None:
     ec2 = cloud.client("ec2", "us-east-1")
     vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
     ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": "other-vpc"}, {"Key": "Project", "Value": "other"}])
-    ec2.create_security_group(GroupName="other-group", Description="somebody else's", VpcId=vpc)
+    ec2.create_security_group(GroupName="other-group", Description="of another project", VpcId=vpc)
     cloud.client("logs", "us-east-1").create_log_group(logGroupName="/aws/lambda/other")
     cloud.client("s3", "us-east-1").create_bucket(Bucket="other-bucket-123456789012")
 
@@ -143,7 +143,7 @@ def test_a_killed_deploy_is_destroyed_and_another_converges(own_cloud):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    killed_after("Create the NLB with a listener for each zone that it leads to")
+    killed_after("Give the NLB a listener for each zone that it leads to")
     own_cloud.play("playbooks/destroy.yml").must_succeed()
     assert left(own_cloud) == {}
 
