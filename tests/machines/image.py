@@ -43,11 +43,11 @@ EXPORTS = "/srv/store *(rw,sync,no_root_squash,no_subtree_check,insecure,fsid=0)
 OFFER = f"""
 set -eu
 rm -f "$1"/var/cache/apt/archives/*.deb
-chroot "$1" apt-get install --yes --download-only --no-install-recommends {" ".join(OFFERED)}
+chroot "$1" apt-get install -qq --yes --download-only --no-install-recommends {" ".join(OFFERED)}
 mkdir -p "$1/opt/packages"
 mv "$1"/var/cache/apt/archives/*.deb "$1/opt/packages/"
 cd "$1/opt/packages"
-dpkg-scanpackages --multiversion . > Packages
+dpkg-scanpackages --multiversion . > Packages 2> /dev/null
 echo 'deb [trusted=yes] file:/opt/packages ./' > "$1/etc/apt/sources.list"
 rm -rf "$1"/etc/apt/sources.list.d/*
 """
@@ -79,6 +79,7 @@ def build(folder):
         print(f"Adding ansible-core {version}", flush=True)
         run(uv, "pip", "install", "--quiet", "--target", root / "opt/ansible" / name, "--python-version", "3.11",
             f"ansible-core=={version}")  # fmt: skip
+    run("chroot", root, "python3", "-m", "compileall", "-q", "/opt/ansible", stdout=subprocess.DEVNULL)
     shutil.copytree("/usr/lib/uml/modules", root / "usr/lib/modules", dirs_exist_ok=True)
     shutil.copy(HERE / "agent.py", root / "opt/agent.py")
     (root / "etc/systemd/system/agent.service").write_text(

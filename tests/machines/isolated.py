@@ -21,9 +21,10 @@ mount --make-rprivate /
 mkdir -p {RUN} /run/netns
 mount -t tmpfs -o mode=0755 machines {RUN}
 mount -t tmpfs -o mode=0755 netns /run/netns
-mkdir {RUN}/tmp
+mkdir {RUN}/tmp {RUN}/cgroup
+mount --rbind /sys/fs/cgroup {RUN}/cgroup
 ip link set lo up
-export TMPDIR={RUN}/tmp HOME_OF_USER="$HOME"
+export TMPDIR={RUN}/tmp
 exec "$@"
 """
 

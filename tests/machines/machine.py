@@ -168,18 +168,28 @@ class Container(Machine):
         for inside, outside in self.description.get("share", {}).items():
             (RUN / outside).mkdir(exist_ok=True)
             binds.append(f"--bind={RUN / outside}:{inside}")
-        command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", f"--machine={self.name}",
-                   f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off", "--timezone=off",
-                   "--console=pipe", *binds, "--boot"]  # fmt: skip
+        nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", f"--machine={self.name}",
+                  f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off", "--timezone=off",
+                  "--console=pipe", *binds, "--boot"]  # fmt: skip
+        # Started inside the namespace, for /sys to show its interfaces; the new /sys lacks the control groups.
+        prepare = f'mount --rbind {RUN}/cgroup /sys/fs/cgroup && exec "$@"'
+        command = ["ip", "netns", "exec", self.name, "sh", "-c", prepare, "sh", *nspawn]
         with (self.folder / "console.log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
             )
         (self.folder / "pid").write_text(str(process.pid))
         self.wait_booted()
 
     def wait_booted(self):
         def booted():
+            if gone(int((self.folder / "pid").read_text())):
+                raise Failed(f"{self.name} ended: {(self.folder / 'console.log').read_text()}")
             return self.leader() and self.execute(["systemctl", "is-system-running"], "", {}, 30).text in (
                 "running",
                 "degraded",

@@ -27,7 +27,8 @@ def run(scenario):
         **os.environ,
         "MOLECULE_EPHEMERAL_DIRECTORY": f"{RUN}/tmp/molecule",
         "ANSIBLE_LOCAL_TEMP": f"{RUN}/tmp/ansible",
-        "ANSIBLE_CONFIG": "/dev/null",  # molecule writes its own
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "NO_COLOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     molecule = [sys.executable, "-m", "molecule", "test", "--scenario-name", scenario]
