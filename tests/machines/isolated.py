@@ -9,8 +9,10 @@ files below RUN, which are in memory.
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 RUN = Path("/run/lks-machines")
@@ -52,11 +54,27 @@ def why_not():
     return ""
 
 
+def turn():
+    """Wait until no other run uses RUN. The socket has no file that could be left behind; it goes with this process."""
+    taken = socket.socket(socket.AF_UNIX)
+    told = False
+    while True:
+        try:
+            taken.bind(f"\0{RUN}")
+            return taken
+        except OSError:
+            if not told:
+                print("Another run uses the machines; waiting for it to end", file=sys.stderr)
+            told = True
+            time.sleep(1)
+
+
 def main(command):
     reason = why_not()
     if reason:
         print(f"Cannot run machines here: {reason}", file=sys.stderr)
         return 3
+    _turn = turn()
     unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     process = subprocess.Popen([*unshare, "sh", "-c", SETUP, "sh", *command])
     for number in (signal.SIGTERM, signal.SIGHUP):

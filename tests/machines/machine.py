@@ -170,7 +170,7 @@ class Container(Machine):
             binds.append(f"--bind={RUN / outside}:{inside}")
         nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", f"--machine={self.name}",
                   f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off", "--timezone=off",
-                  "--console=pipe", *binds, "--boot"]  # fmt: skip
+                  "--console=pipe", "--capability=all", *binds, "--boot"]  # fmt: skip
         # Started inside the namespace, for /sys to show its interfaces; the new /sys lacks the control groups.
         prepare = f'mount --rbind {RUN}/cgroup /sys/fs/cgroup && exec "$@"'
         command = ["ip", "netns", "exec", self.name, "sh", "-c", prepare, "sh", *nspawn]
