@@ -156,11 +156,14 @@ class Container(Machine):
 
     def boot(self):
         if not self.root.is_dir():
-            for name in ("upper", "work", "root"):
-                (self.folder / name).mkdir()
-            layers = (
-                f"lowerdir={image.ensure() / 'root'},upperdir={self.folder / 'upper'},workdir={self.folder / 'work'}"
-            )
+            disk = self.folder / "disk"
+            for folder in (disk, self.root):
+                folder.mkdir()
+            size = f"size={self.description.get('disk', 1024)}m"
+            subprocess.run(["mount", "-t", "tmpfs", "-o", size, self.name, disk], check=True)
+            for name in ("upper", "work"):
+                (disk / name).mkdir()
+            layers = f"lowerdir={image.ensure() / 'root'},upperdir={disk / 'upper'},workdir={disk / 'work'}"
             subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
             for path, content in self.description.get("files", {}).items():
                 self.put(path, content)
