@@ -59,13 +59,13 @@ def test_is_mounted_from_its_own_availability_zone(host, server):
     assert server.run("cat /srv/store/file").text == "from the host"
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", CORES[::3])
 def test_second_apply_changes_nothing(host, applied, core):
     result = applied(host, core=core)
     assert (result.rc, result.changes) == (0, 0), result
 
 
-@pytest.mark.parametrize(("core", "address"), zip(CORES, [OTHER, ADDRESS] * 2, strict=True))
+@pytest.mark.parametrize(("core", "address"), zip(CORES[1:3], [OTHER, ADDRESS], strict=True))
 def test_another_address_is_mounted_anew(host, at, core, address):
     result = at(host, address, core=core)
     assert result.rc == 0, result
