@@ -6,6 +6,7 @@ When the command ends, or this process is killed, the kernel takes back all that
 files below RUN, which are in memory.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -75,6 +76,7 @@ def main(command):
         print(f"Cannot run machines here: {reason}", file=sys.stderr)
         return 3
     _turn = turn()
+    made = [path for path in (RUN, Path("/run/netns")) if not path.exists()]
     unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     process = subprocess.Popen([*unshare, "sh", "-c", SETUP, "sh", *command])
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -86,7 +88,9 @@ def main(command):
         process.wait()
         return 130
     finally:
-        shutil.rmtree(RUN, ignore_errors=True)
+        for path in made:  # empty out here: what was in them was mounted in there
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
 
 if __name__ == "__main__":
