@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm destroy requests stop test lint unit function integration bench bench-function constraints
+.PHONY: help venv venv-dev site confirm destroy requests stop test lint unit function integration roles role packages bench bench-function constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,9 +46,10 @@ test: lint unit function integration ## Everything: lint, unit tests, tests of t
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins localcloud bench tests
+	$(BIN)/mypy plugins localcloud bench tests standin hosts
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict
+	$(BIN)/python tests/lint_roles.py
 
 unit: venv-dev ## Unit tests
 	$(BIN)/pytest tests/unit
@@ -58,6 +59,15 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 
 integration: venv-dev ## The playbooks and modules against the local cloud
 	$(BIN)/pytest tests/integration
+
+roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
+	$(BIN)/python -m tests.machines.scenarios
+
+role: venv-dev packages ## ... one scenario of molecule/, such as ROLE=nat
+	$(BIN)/python -m tests.machines.scenarios $(ROLE)
+
+packages: ## Install the system packages that the tests of the host roles need, as root
+	tests/machines/packages.sh
 
 bench: venv ## How long first run, second run and destroy take, beside the floor of the same API calls
 	$(BIN)/python bench/deploy.py

@@ -16,7 +16,7 @@ from pathlib import Path
 SOURCE = Path(__file__).with_name("ollama.py")
 LIBRARIES = {  # what a release carries beside the program: for the processor, and for graphics cards
     "lib/ollama/libggml-base.so": 4096,
-    "lib/ollama/libggml-cpu-haswell.so": 4096,
+    "lib/ollama/libggml-cpu-haswell.so": 8 << 20,
     "lib/ollama/cuda_v12/libggml-cuda.so": 65536,
     "lib/ollama/cuda_v13/libggml-cuda.so": 65536,
 }

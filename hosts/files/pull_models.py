@@ -54,7 +54,7 @@ def listed(base):
 
 def pull(base, model):
     """One attempt. Raises PullError or OSError."""
-    told = {}
+    told: dict = {}
     last = ""
     with ask(f"{base}/api/pull", {"model": model, "stream": True}, timeout=SILENCE_SECONDS) as answer:
         for line in answer:
