@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import itertools
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -130,6 +131,18 @@ def test_security_groups_in_use_stay(ec2, vpc, image):
     ec2.delete_security_group(GroupId=vpc.group)
 
 
+def in_time(call, **arguments):
+    """What a call answers once it is no longer refused: what is made or taken away takes a moment."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return call(**arguments)
+        except botocore.exceptions.ClientError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 def test_what_others_hold_on_to_stays(aws, ec2, vpc):
     """Load balancers, databases, functions and mount targets keep their groups and subnets."""
     blocks = list(ipaddress.ip_network(vpc.block).subnets(new_prefix=25))
@@ -168,12 +181,12 @@ def test_what_others_hold_on_to_stays(aws, ec2, vpc):
 
     efs = aws("efs")
     store = efs.create_file_system(CreationToken=vpc.id)["FileSystemId"]
-    target = efs.create_mount_target(FileSystemId=store, SubnetId=second, SecurityGroups=[vpc.group])["MountTargetId"]
+    target = in_time(efs.create_mount_target, FileSystemId=store, SubnetId=second, SecurityGroups=[vpc.group])
     held()
-    efs.delete_mount_target(MountTargetId=target)
+    efs.delete_mount_target(MountTargetId=target["MountTargetId"])
 
-    ec2.delete_security_group(GroupId=vpc.group)
-    ec2.delete_subnet(SubnetId=second)
+    in_time(ec2.delete_security_group, GroupId=vpc.group)
+    in_time(ec2.delete_subnet, SubnetId=second)
 
 
 def test_subnets_fit_their_vpc_and_region(ec2):
