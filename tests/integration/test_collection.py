@@ -33,6 +33,7 @@ def installed(tmp_path_factory):
     target = folder / "installed"
     subprocess.run(
         [galaxy, "collection", "install", "--no-deps", "--offline", "-p", str(target), str(archive)],
+        cwd=folder,  # away from the checkout, whose ansible.cfg has the collection installed already
         check=True,
         capture_output=True,
     )
