@@ -76,3 +76,9 @@ A mount target's SecurityGroups may be left out where its interface is among net
 that is down now must be reachable when it is up. What is not evaluated is said when it is met: IPv6, transit and virtual private gateways,
 Gateway Load Balancers, firewalls, endpoint policies, and whether a NAT instance really forwards.
 """
+
+from .answer import Answer, Block, Hop, Trace
+from .load import load
+from .query import reach
+
+__all__ = ["Answer", "Block", "Hop", "Trace", "load", "reach"]
