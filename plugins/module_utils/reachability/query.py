@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .addresses import ALL, NOT_PUBLIC, Block, block, overlap, pieces, without, written
+from .addresses import ALL, NOT_PUBLIC, Block, block, dotted, inside, overlap, pieces, without, written
 from .answer import Answer, Blocked, Result, Trace
 from .balance import answering
 from .flow import Flow, Party
@@ -28,7 +28,7 @@ CIDR = re.compile(r"^\d+\.\d+\.\d+\.\d+(/\d+)?$")
 
 @dataclass(frozen=True)
 class Outside:
-    """Addresses that are in none of the VPCs, or a single one that is but has no interface."""
+    """Addresses outside of the VPCs, or a single one inside that has no interface. An interface's public address is one, as a destination."""
 
     name: str
     areas: tuple[Block, ...]
@@ -99,21 +99,23 @@ def places(network: Network, name: str, *, destination: bool) -> Iterator[Place]
         else:
             yield from (network.interfaces[each] for each in balancer.nodes)
     elif CIDR.match(name):
-        yield from by_address(network, name)
+        yield from by_address(network, name, destination=destination)
     else:
         yield from (network.interfaces[each] for each in network.names.get(name, ()))
 
 
-def by_address(network: Network, name: str) -> Iterator[Place]:
+def by_address(network: Network, name: str, *, destination: bool) -> Iterator[Place]:
+    """A public address is a way to an interface, which only a destination needs."""
     area = block(name)
-    found = [
-        each
-        for each in network.interfaces.values()
-        if any(
-            overlap(area, at.block) or (at.public and overlap(area, (at.public, at.public))) for at in each.addresses
-        )
-    ]
-    yield from found
+    found = 0
+    for each in network.interfaces.values():
+        publics = [at.public for at in each.addresses if at.public and inside(at.public, area)]
+        if any(overlap(area, at.block) for at in each.addresses) or (publics and not destination):
+            found += 1
+            yield each
+        for public in publics if destination else []:
+            found += 1
+            yield Outside(dotted(public), ((public, public),))
     outside = tuple(internet(network, area))
     if outside or (area[0] == area[1] and not found):
         yield Outside(name, outside or (area,))
@@ -179,7 +181,7 @@ class Question:
                     for target, address in self.targets(goal, port):
                         for result in self.walk.connect(Flow(party, address, port, back, target), []):
                             yield area, result
-        elif isinstance(origin, Outside) and not isinstance(goal, Outside):
+        else:
             yield from self.from_outside(origin, goal, port, back)
 
     def from_outside(self, origin: Outside, goal: Place, port: int, back: int) -> Iterator[tuple[Block, Result]]:
@@ -199,6 +201,12 @@ class Question:
     def interfaces(self, goal: Place, port: int) -> Sequence[Interface]:
         if isinstance(goal, Balancer):
             return answering(self.network, goal, self.protocol, port)
+        if isinstance(goal, Outside):
+            return [
+                self.network.public[first][0]
+                for first, last in goal.areas
+                if first == last and first in self.network.public
+            ]
         return [goal] if isinstance(goal, Interface) else []
 
     def targets(self, goal: Place, port: int) -> Iterator[tuple[Interface | None, int]]:
@@ -207,6 +215,7 @@ class Question:
             for whole in goal.areas:
                 for area in self.network.pieces(whole):
                     yield None, area[0]
+            return
         for target in self.interfaces(goal, port):
             for at in target.addresses:
                 if isinstance(goal, Balancer) and goal.public and at.public not in (None, UNTOLD):

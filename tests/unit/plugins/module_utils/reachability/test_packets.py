@@ -52,14 +52,17 @@ def question(data: Any, topology: Topology) -> dict[str, Any]:
     kinds = ["host to host", "host to internet", "internet to any"]
     kinds += ["host to balancer"] * 2 if topology.balancers else []
     kinds += ["link"] if topology.links else []
+    public = [each for each in hosts if "Association" in interface(topology, each)]
+    kinds += ["host to public"] if public else []
     kind = one(kinds)
     source = one(hosts) if kind.startswith("host") else "internet"
     destination = one([each for each in hosts if each != source] or hosts)
     if kind == "internet to any":
-        public = [each for each in hosts if "Association" in interface(topology, each)]
         destination = one([*public * 6, *topology.balancers, *hosts])
     elif kind == "host to internet":
         destination = "internet"
+    elif kind == "host to public":
+        destination = interface(topology, one(public))["Association"]["PublicIp"]
     elif kind == "host to balancer":
         destination = one(topology.balancers)
     elif kind == "link":
@@ -87,6 +90,8 @@ def brute(topology: Topology, asked: dict[str, Any], **options: Any) -> set[str 
         origins = [("interface", interface(topology, source)["NetworkInterfaceId"])]
     if destination == "internet":
         goals = [("address", each) for each in strangers(cloud.snapshot)]
+    elif destination[0].isdigit():
+        goals = [("address", destination)]
     elif destination.startswith("arn:"):
         goals = [("balancer", destination)]
     else:

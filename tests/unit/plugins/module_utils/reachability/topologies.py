@@ -123,7 +123,10 @@ class Draw:
         return sorted({self.one(self.groups[vpc]) for _ in range(self.one((1, 1, 2)))})
 
     def entries(self) -> list[Any]:
-        found = []
+        found: list[Any] = []
+        if self.chance(50):  # as people write them: a service and the answers
+            ports = [self.one(((80, 443), (80, 80), (443, 443), (22, 80))), self.one(ANSWERS)]
+            return [entry(10 * place + 10, True, protocol="6", ports=each) for place, each in enumerate(ports)]
         for number in range(self.one((0, 1, 2, 3))):
             protocol = self.one(("6", "6", "17", "1", "-1"))
             ports = self.one((*ANSWERS, (22, 22), (443, 443))) if protocol in ("6", "17") else None
@@ -176,6 +179,8 @@ class Draw:
                 self.cloud.route(table, self.cidr(vpc, 0), nat)
             if endpoint and self.chance(80):
                 self.cloud.route(table, "pl-1", endpoint)
+                if way and self.chance(30):
+                    self.cloud.route(table, "52.216.0.0/15", way)
         for subnet in self.subnets[vpc]:
             for _ in range(self.one((1, 2, 2))):
                 public = self.public() if subnet == first and self.chance(65) else ""
@@ -211,7 +216,7 @@ class Draw:
 
     def add_balancers(self, vpc: str) -> None:
         """An ALB, perhaps behind an NLB, perhaps behind the NLB of another VPC."""
-        subnets = self.subnets[vpc][-2:]
+        subnets = self.subnets[vpc][-2:] if self.chance(60) else self.subnets[vpc][:2]
         own = [each for each in self.made.instances if self.cloud.found[self.cloud.interface_of(each)]["VpcId"] == vpc]
         groups = [
             self.cloud.target_group(
@@ -253,6 +258,7 @@ class Draw:
             [listener(80, forward(group))],
             groups=self.some_groups(vpc) if self.chance(40) else [],
             cross_zone=self.chance(60),
+            public={each: self.public() for each in subnets} if self.chance(25) else None,
             EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic=self.one(("on", "off")),
         )
         self.made.balancers.append(nlb)
