@@ -172,9 +172,29 @@ class Walk:
             self.pass_own_groups(flow, target, hops)
             return self.deliver(flow, target, "", "", hops)
         route = longest(subnet.table, flow.address) if subnet.table else None
+        self.must_not_stray(flow, subnet, route)
         self.pass_own_groups(flow, self.near(flow, route), hops)
         route = self.route_from(subnet, flow.address, hops)
         return self.handlers[route.kind](flow, subnet, route, hops)
+
+    def must_not_stray(self, flow: Flow, subnet: Subnet, route: Route | None) -> None:
+        """A private address that routes lead to the internet, by whatever NATs: the fault is the missing route, not what comes on that way."""
+        if route is None or subnet.table is None or not self.is_private(flow.address):
+            return
+        onward: Route | None = route
+        passed: set[str] = set()
+        while onward and onward.kind in ("interface", "nat-gateway") and onward.target not in passed:
+            passed.add(onward.target)
+            ids = (onward.target,) if onward.kind == "interface" else self.network.names.get(onward.target, ())[:1]
+            nats = [self.network.interfaces[each] for each in ids if each in self.network.interfaces]
+            table = self.network.subnets[nats[0].subnet].table if nats else None
+            onward = longest(table, flow.address) if table else None
+        if onward and onward.kind == "internet-gateway":
+            reason = (
+                f"no route of {subnet.id} leads to {self.addressee(flow)}: {route.destination} to {route.target} ends in the internet, "
+                f"where {dotted(flow.address)} is not"
+            )
+            raise Blocked("route-table", subnet.table.id, subnet.region, reason)
 
     def at(self, flow: Flow, vpc: str) -> Interface | None:
         """Who has the address that the connection goes to, in this VPC."""
@@ -367,9 +387,6 @@ class Walk:
         if gateway != route.target:
             reason = f"{route.target} is not attached to {subnet.vpc}"
             raise Blocked("internet-gateway", route.target, subnet.region, reason)
-        if self.is_private(flow.address):
-            reason = f"{dotted(flow.address)} ({self.addressee(flow)}) is private, and the internet does not lead there"
-            raise Blocked("internet-gateway", gateway, subnet.region, reason)
         if party.carried:
             reason = f"{origin.owner} can keep the client's address only on the way to its own VPC"
             raise Blocked("internet-gateway", gateway, subnet.region, reason)

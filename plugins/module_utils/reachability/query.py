@@ -181,7 +181,7 @@ class Question:
                     for target, address in self.targets(goal, port):
                         for result in self.walk.connect(Flow(party, address, port, back, target), []):
                             yield area, result
-        else:
+        elif isinstance(origin, Outside):
             yield from self.from_outside(origin, goal, port, back)
 
     def from_outside(self, origin: Outside, goal: Place, port: int, back: int) -> Iterator[tuple[Block, Result]]:

@@ -125,8 +125,11 @@ class Draw:
     def entries(self) -> list[Any]:
         found: list[Any] = []
         if self.chance(50):  # as people write them: a service and the answers
-            ports = [self.one(((80, 443), (80, 80), (443, 443), (22, 80))), self.one(ANSWERS)]
-            return [entry(10 * place + 10, True, protocol="6", ports=each) for place, each in enumerate(ports)]
+            services = self.one(((80, 443), (80, 80), (443, 443), (22, 80)))
+            return [
+                entry(10, True, protocol="6", ports=services),
+                entry(20, True, protocol="6", ports=self.one(ANSWERS)),
+            ]
         for number in range(self.one((0, 1, 2, 3))):
             protocol = self.one(("6", "6", "17", "1", "-1"))
             ports = self.one((*ANSWERS, (22, 22), (443, 443))) if protocol in ("6", "17") else None
