@@ -23,6 +23,8 @@ sources, destinations: a name or several. A name is one of
     internet                every public address that is in none of the snapshot's VPCs
     everything              all that has an address in the snapshot's VPCs; not the internet
     10.0.0.0/8, 10.0.1.5    whatever has such an address, and the addresses outside all VPCs among them
+A destination in a VPC is reached by its private addresses, also where it has a public one; to ask for the way through the internet, name the
+public address. An instance's, database's or function's interfaces stand for it: who shares them is told by the first one's name.
 protocol: tcp, udp, icmp (an echo request), or any for the three.
 port: of the destination; None for every port. Where a destination is a load balancer, what counts is whether its targets are reached.
 request: what HTTP rules look at, {"path": "/api/chat", "host": …, "method": …}. What it leaves out may have any value.
@@ -35,7 +37,7 @@ An address that nobody has is not reached: what counts is whoever lives there.
 
 Answer: verdict, traces, unknown; .open and .closed are the traces that get through or do not; .ends are the names reached in the end (instance,
     "internet", "fixed-response 404", …); .blocks are the distinct blocks; .to_dict().
-Trace: source, destination (names), source_addresses (a CIDR), protocol, ports (first, last), hops, end (a name; None when blocked), block
+Trace: source, destination (names), source_addresses (a CIDR or range), source_ports, protocol, ports (first, last), hops, end (a name; None when blocked), block
     (None when it gets through), assumptions (what AWS's descriptions cannot tell, such as that a NAT instance forwards).
 Hop: kind (security-group, network-acl, route, nat-instance, nat-gateway, internet-gateway, peering, endpoint, listener, target-group, target,
     interface), id, region, detail (a phrase that names the rule, the entry, the route).
@@ -72,8 +74,9 @@ The snapshot is what boto3 returns, unchanged, by region. Every list may be miss
         "vpc_links": get_vpc_links()["items"],                                      # of REST APIs
     }}}
 
-A mount target's SecurityGroups may be left out where its interface is among network_interfaces. A target's health is not looked at: a target
-that is down now must be reachable when it is up. What is not evaluated is said when it is met: IPv6, transit and virtual private gateways,
+A mount target's SecurityGroups may be left out where its interface is among network_interfaces. Attributes may be a mapping too, a target
+group's TargetHealthDescriptions be called Targets, and mount_targets be MountTargets of file_systems. Whether a target is healthy is not looked
+at: one that is down now must be reachable when it is up; one that drains is left out. What is not evaluated is said when it is met: IPv6, transit and virtual private gateways,
 Gateway Load Balancers, firewalls, endpoint policies, and whether a NAT instance really forwards.
 """
 

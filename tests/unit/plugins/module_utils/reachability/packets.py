@@ -76,6 +76,8 @@ class World:
                 self.parts.setdefault(part, []).extend({**item, "Region": region} for item in items)
         self.interfaces = {each["NetworkInterfaceId"]: each for each in self.parts.get("network_interfaces", [])}
         self.ports = sorted(self.ephemeral_ports())
+        self.known: dict[tuple[str, str, str], Described | None] = {}
+        self.balancer_of: dict[str, Described | None] = {}
 
     def ephemeral_ports(self) -> set[int]:
         """Enough of them: both ends, and all that lie at the edges of an ACL's entry."""
@@ -88,7 +90,10 @@ class World:
         return {each for each in edges if 1024 <= each <= 65535}
 
     def one(self, part: str, key: str, value: str) -> Described | None:
-        return next((each for each in self.parts.get(part, []) if each[key] == value), None)
+        if (part, key, value) not in self.known:
+            found = next((each for each in self.parts.get(part, []) if each[key] == value), None)
+            self.known[part, key, value] = found
+        return self.known[part, key, value]
 
     def holder(self, vpc: str, address: str) -> Described | None:
         for each in self.interfaces.values():
@@ -111,7 +116,10 @@ class World:
         text = interface["Description"]
         if not text.startswith("ELB "):
             return None
-        return next(each for each in self.parts["load_balancers"] if each["LoadBalancerArn"].endswith(text[4:]))
+        if text not in self.balancer_of:
+            ends = (each for each in self.parts["load_balancers"] if each["LoadBalancerArn"].endswith(text[4:]))
+            self.balancer_of[text] = next(ends)
+        return self.balancer_of[text]
 
     def owner(self, interface: Described) -> str:
         balancer = self.balancer(interface)

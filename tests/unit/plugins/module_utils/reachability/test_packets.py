@@ -5,18 +5,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from plugins.module_utils.reachability import load, reach
+from plugins.module_utils.reachability import Block, load, reach
 
 from .packets import RESERVED, World, within
 from .topologies import PATHS, Draw, Topology, topologies
 
 EXAMPLES = settings(
-    max_examples=400,
+    max_examples=300,
     derandomize=True,
     deadline=None,
     database=None,
@@ -78,9 +79,9 @@ def question(data: Any, topology: Topology) -> dict[str, Any]:
     }
 
 
-def brute(topology: Topology, asked: dict[str, Any], **options: Any) -> set[str | None]:
+def brute(world: World, topology: Topology, asked: dict[str, Any], **options: Any) -> set[str | None]:
     """All that may become of all packets that the question is about."""
-    world, cloud = World(topology.cloud.snapshot), topology.cloud
+    cloud = topology.cloud
     source, destination = asked["sources"], asked["destinations"]
     if source == "internet":
         origins = [("outside", each) for each in strangers(cloud.snapshot)]
@@ -124,9 +125,16 @@ def verdict(outcomes: set[str | None]) -> str:
 @EXAMPLES
 @given(topologies(), st.data())
 def test_packets_do_what_the_engine_says(topology: Topology, data: st.DataObject) -> None:
-    network = load(topology.cloud.snapshot)
+    network, world = load(topology.cloud.snapshot), World(topology.cloud.snapshot)
     for _ in range(3):
         asked = question(data, topology)
         answer = reach(network, **asked)
-        outcomes = brute(topology, asked)
+        outcomes = brute(world, topology, asked)
         assert (answer.verdict, set(answer.ends)) == (verdict(outcomes), outcomes - {None}), (asked, answer.to_dict())
+        for block in answer.blocks:
+            assert None in brute(world, topology, asked, enforced=alone(block)), (asked, block)
+
+
+def alone(block: Block) -> Callable[[str, str], bool]:
+    """Were this the only group or network ACL that does its work (were there none, where something else is to blame), packets would still be lost."""
+    return lambda kind, identity: (kind, identity) == (block.kind, block.id)
