@@ -105,12 +105,15 @@ def places(network: Network, name: str, *, destination: bool) -> Iterator[Place]
 
 
 def by_address(network: Network, name: str, *, destination: bool) -> Iterator[Place]:
-    """A public address is a way to an interface, which only a destination needs."""
+    """What lies in a block as a whole: an interface of untold address is somewhere in its subnet.
+
+    A public address is a way to an interface, which only a destination needs.
+    """
     area = block(name)
     found = 0
     for each in network.interfaces.values():
         publics = [at.public for at in each.addresses if at.public and inside(at.public, area)]
-        if any(overlap(area, at.block) for at in each.addresses) or (publics and not destination):
+        if any(overlap(area, at.block) == at.block for at in each.addresses) or (publics and not destination):
             found += 1
             yield each
         for public in publics if destination else []:
