@@ -66,7 +66,7 @@ class Draw:
             for _ in range(self.one((1, 2))):
                 self.add_group(vpc)
             for subnet in self.subnets[vpc]:
-                if self.chance(25):
+                if self.chance(35):
                     self.cloud.acl(vpc, self.entries(), self.entries(), subnet)
         peerings = {
             (one, other): self.cloud.peer(one, other, "active" if self.chance(90) else "pending-acceptance")
@@ -124,7 +124,7 @@ class Draw:
 
     def entries(self) -> list[Any]:
         found: list[Any] = []
-        if self.chance(50):  # as people write them: a service and the answers
+        if self.chance(65):  # as people write them: a service and the answers
             services = self.one(((80, 443), (80, 80), (443, 443), (22, 80)))
             return [
                 entry(10, True, protocol="6", ports=services),
