@@ -73,8 +73,8 @@ def question(data: Any, topology: Topology) -> dict[str, Any]:
     return {
         "sources": source,
         "destinations": destination,
-        "protocol": one(["tcp", "tcp", "tcp", "tcp", "udp", "icmp"]),
-        "port": one([80, 80, 443, 22, 2000]) if destination not in topology.balancers else 80,
+        "protocol": one(["tcp"] * 8 + ["udp", "icmp"]),
+        "port": one([80, 80, 443, 443, 22, 2000]) if destination not in topology.balancers else 80,
         "request": {"path": path} if path else None,
     }
 

@@ -38,6 +38,7 @@ class Draw:
         self.publics = 0
         self.subnets: dict[str, list[str]] = {}
         self.groups: dict[str, list[str]] = {}
+        self.calm = self.chance(65)  # most groups let all through, so that what else is odd comes to bear
 
     def number(self) -> int:
         """Hypothesis likes small numbers and repeats them, which makes poor networks; scrambled they are as good as any."""
@@ -103,7 +104,7 @@ class Draw:
         return [*STRANGERS, "0.0.0.0/0", "0.0.0.0/0", *blocks, *everybody, *everybody, *lists]
 
     def rules(self, vpc: str, own: list[str]) -> list[Any]:
-        if self.chance(60):
+        if self.chance(90 if self.calm else 50):
             return [ALL_TRAFFIC]
         found = []
         for _ in range(self.one((0, 1, 1, 2, 2))):
@@ -116,7 +117,7 @@ class Draw:
         identity = self.cloud.group(vpc, [], [])
         described = self.cloud.found[identity]
         described["IpPermissions"] = self.rules(vpc, [identity])
-        described["IpPermissionsEgress"] = [ALL_TRAFFIC] if self.chance(60) else self.rules(vpc, [identity])
+        described["IpPermissionsEgress"] = [ALL_TRAFFIC] if self.chance(70) else self.rules(vpc, [identity])
         self.groups[vpc].append(identity)
 
     def some_groups(self, vpc: str) -> list[str]:
@@ -125,7 +126,7 @@ class Draw:
     def entries(self) -> list[Any]:
         found: list[Any] = []
         if self.chance(65):  # as people write them: a service and the answers
-            services = self.one(((80, 443), (80, 80), (443, 443), (22, 80)))
+            services = self.one(((80, 443), (22, 443), (0, 1023), (22, 80)))
             return [
                 entry(10, True, protocol="6", ports=services),
                 entry(20, True, protocol="6", ports=self.one(ANSWERS)),
