@@ -37,8 +37,8 @@ An address that nobody has is not reached: what counts is whoever lives there.
 
 Answer: verdict, traces, unknown; .open and .closed are the traces that get through or do not; .ends are the names reached in the end (instance,
     "internet", "fixed-response 404", …); .blocks are the distinct blocks; .to_dict().
-Trace: source, destination (names), source_addresses (a CIDR or range), source_ports, protocol, ports (first, last), hops, end (a name; None when blocked), block
-    (None when it gets through), assumptions (what AWS's descriptions cannot tell, such as that a NAT instance forwards).
+Trace: source, destination (names), source_addresses (a CIDR or range), source_ports, protocol, ports (first, last), hops, end (a name; None
+    when blocked), block (None when it gets through), assumptions (what AWS's descriptions cannot tell, such as that a NAT instance forwards).
 Hop: kind (security-group, network-acl, route, nat-instance, nat-gateway, internet-gateway, peering, endpoint, listener, target-group, target,
     interface), id, region, detail (a phrase that names the rule, the entry, the route).
 Block: kind, id, region, reason (one sentence).

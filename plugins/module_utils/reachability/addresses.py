@@ -11,9 +11,9 @@ import bisect
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-Block = tuple[int, int]
+Area = tuple[int, int]
 
-ALL: Block = (0, 2**32 - 1)
+ALL: Area = (0, 2**32 - 1)
 
 
 def number(address: str) -> int:
@@ -24,22 +24,22 @@ def dotted(address: int) -> str:
     return str(ipaddress.IPv4Address(address))
 
 
-def block(cidr: str) -> Block:
+def block(cidr: str) -> Area:
     """Of a CIDR or a single address, also one that is written with host bits set."""
     network = ipaddress.IPv4Network(cidr, strict=False)
     return int(network.network_address), int(network.broadcast_address)
 
 
-def inside(address: int, area: Block) -> bool:
+def inside(address: int, area: Area) -> bool:
     return area[0] <= address <= area[1]
 
 
-def overlap(one: Block, other: Block) -> Block | None:
+def overlap(one: Area, other: Area) -> Area | None:
     first, last = max(one[0], other[0]), min(one[1], other[1])
     return (first, last) if first <= last else None
 
 
-def written(area: Block) -> str:
+def written(area: Area) -> str:
     """10.0.0.0/24 where it is such a block, 10.0.0.5-10.0.0.9 otherwise."""
     if area[0] == area[1]:
         return dotted(area[0])
@@ -47,7 +47,7 @@ def written(area: Block) -> str:
     return str(networks[0]) if len(networks) == 1 else f"{dotted(area[0])}-{dotted(area[1])}"
 
 
-def without(area: Block, taken: Iterable[Block]) -> Iterator[Block]:
+def without(area: Area, taken: Iterable[Area]) -> Iterator[Area]:
     """What is left of a block when others are taken out of it, in order."""
     start = area[0]
     for first, last in sorted(taken):
@@ -60,7 +60,7 @@ def without(area: Block, taken: Iterable[Block]) -> Iterator[Block]:
         yield start, area[1]
 
 
-def pieces(area: Block, starts: list[int]) -> Iterator[Block]:
+def pieces(area: Area, starts: list[int]) -> Iterator[Area]:
     """A block cut where something may begin to differ. starts: sorted first numbers of what lies behind each cut."""
     first = area[0]
     for cut in starts[bisect.bisect_right(starts, area[0]) : bisect.bisect_right(starts, area[1])]:
@@ -70,7 +70,7 @@ def pieces(area: Block, starts: list[int]) -> Iterator[Block]:
 
 
 # What no router of the internet carries: https://www.iana.org/assignments/iana-ipv4-special-registry
-NOT_PUBLIC: tuple[Block, ...] = tuple(
+NOT_PUBLIC: tuple[Area, ...] = tuple(
     block(cidr)
     for cidr in (
         "0.0.0.0/8",

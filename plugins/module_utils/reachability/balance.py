@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .addresses import block, inside, number
-from .answer import Blocked, Hop, Result
+from .answer import Block, Blocked, Hop, Result
 from .flow import Flow, Party
 from .model import Balancer, Condition, Interface, Listener, ListenerRule, Network, Target, TargetGroup
 
@@ -75,12 +75,12 @@ def serve(
             yield Result(tuple(so_far), rule.action.answer)
         elif not rule.action.targets:
             reason = f"{rule_text(rule)} of {balancer.name} {flow.port} forwards to no target group"
-            yield Result(tuple(hops), None, Blocked("listener", rule.id, balancer.region, reason).block)
+            yield Result(tuple(hops), None, Block("listener", rule.id, balancer.region, reason))
         for arn in rule.action.targets:
             group = walk.network.target_groups.get(arn)
             if group is None:
                 reason = f"{arn} is not in the snapshot"
-                yield Result(tuple(so_far), None, Blocked("target-group", arn, balancer.region, reason).block)
+                yield Result(tuple(so_far), None, Block("target-group", arn, balancer.region, reason))
             else:
                 yield from forward(walk, flow, balancer, group, node, so_far, link=link)
 
@@ -114,7 +114,7 @@ def forward(
     if not targets:
         where = "" if everywhere else f" in {zone}"
         reason = f"{group.name} has no targets{where}"
-        yield Result(tuple(hops), None, Blocked("target-group", group.id, group.region, reason).block)
+        yield Result(tuple(hops), None, Block("target-group", group.id, group.region, reason))
     keeps = balancer.network and group.keeps_client and not link
     hops = [
         *hops,
@@ -126,7 +126,7 @@ def forward(
             yield Result(tuple(so_far), target.id)
         elif address is None:
             reason = f"{target.id}, a target of {group.name}, is not in the snapshot"
-            yield Result(tuple(hops), None, Blocked("target", target.id, group.region, reason).block)
+            yield Result(tuple(hops), None, Block("target", target.id, group.region, reason))
         else:
             party = Party(
                 name=flow.party.name if keeps else node.owner,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .addresses import Block, inside, pieces
+from .addresses import Area, inside, pieces
 
 # Stands for a public address that descriptions do not tell: only rules for 0.0.0.0/0 let it in.
 UNTOLD = 0
@@ -20,7 +20,7 @@ UNTOLD = 0
 class Address:
     """A private address, or the block in which it must be where descriptions do not tell; with the public one that leads to it."""
 
-    block: Block
+    block: Area
     public: int | None = None
 
 
@@ -47,7 +47,7 @@ class Rule:
     protocol: str  # tcp, udp, icmp, another number, or -1 for all
     first: int  # ports; type and code of icmp, -1 for any
     last: int
-    block: Block | None = None
+    block: Area | None = None
     group: str = ""
     prefix_list: str = ""
 
@@ -66,7 +66,7 @@ class Entry:
     protocol: str
     first: int
     last: int
-    block: Block
+    block: Area
     allow: bool
 
 
@@ -80,7 +80,7 @@ class Acl:
 
 @dataclass(frozen=True)
 class Route:
-    blocks: tuple[Block, ...]  # several where the destination is a prefix list
+    blocks: tuple[Area, ...]  # several where the destination is a prefix list
     destination: str
     kind: str  # local, internet-gateway, nat-gateway, interface, peering, endpoint or other
     target: str
@@ -100,7 +100,7 @@ class Subnet:
     region: str
     vpc: str
     zone: str
-    block: Block
+    block: Area
     table: Table | None
     acl: Acl | None
 
@@ -109,7 +109,7 @@ class Subnet:
 class Vpc:
     id: str
     region: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[Area, ...]
     internet_gateway: str = ""
 
 
@@ -218,7 +218,7 @@ class Network:
     balancers: dict[str, Balancer] = field(default_factory=dict)
     target_groups: dict[str, TargetGroup] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
-    prefix_lists: dict[str, tuple[Block, ...]] = field(default_factory=dict)
+    prefix_lists: dict[str, tuple[Area, ...]] = field(default_factory=dict)
     names: dict[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # more names of interfaces, by which they can be asked for
@@ -227,7 +227,7 @@ class Network:
 
     cuts: list[int] = field(default_factory=list)  # where, on the line of all addresses, anything may change
 
-    def pieces(self, area: Block) -> Iterator[Block]:
+    def pieces(self, area: Area) -> Iterator[Area]:
         """The parts of a block in which no rule, entry, route or condition tells one address from another.
 
         Of a subnet's block, without the addresses that AWS keeps: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html

@@ -17,16 +17,16 @@ from collections.abc import Callable, Iterator
 from .addresses import NOT_PUBLIC, dotted, inside
 from .answer import Blocked, Hop, Result
 from .balance import serve
+from .checks import Checks
 from .flow import Flow, Party
 from .model import UNTOLD, Address, Balancer, Interface, Network, Route, Subnet
 from .routes import longest
-from .rules import deciding, permitting, rule_text
 
 NO_PEERS: tuple[str, ...] = ()
 
 
-class Walk:
-    """protocol: tcp, udp or icmp. backs: ports that stand for all from which NATs and balancers connect."""
+class Walk(Checks):
+    """All ways of a connection. request: what HTTP rules look at."""
 
     def __init__(
         self,
@@ -37,11 +37,7 @@ class Walk:
         *,
         name_ports: bool = True,
     ) -> None:
-        self.network = network
-        self.protocol = protocol
-        self.backs = backs
-        self.request = request or {}
-        self.name_ports = name_ports
+        super().__init__(network, protocol, backs, request, name_ports=name_ports)
         self.handlers: dict[str, Callable[[Flow, Subnet, Route, list[Hop]], Iterator[Result]]] = {
             "local": self.to_vpc,
             "peering": self.to_peer,
@@ -51,106 +47,6 @@ class Walk:
             "endpoint": self.to_endpoint,
             "other": self.to_elsewhere,
         }
-
-    # What a packet meets ----------------------------------------------------------------------------------------------------------
-
-    def said(self, port: int) -> str:
-        return f"{self.protocol} {port}" if self.name_ports and self.protocol != "icmp" else self.protocol
-
-    def pass_groups(
-        self,
-        interface: Interface,
-        *,
-        outward: bool,
-        port: int,
-        peer: str,
-        address: int,
-        groups: tuple[str, ...],
-        hops: list[Hop],
-    ) -> None:
-        if interface.groups is None:
-            return
-        found = permitting(
-            self.network,
-            interface,
-            outward=outward,
-            protocol=self.protocol,
-            port=port,
-            address=address,
-            groups=groups,
-        )
-        if found is None:
-            way = "egress rule for {} to {}" if outward else "ingress rule for {} from {}"
-            lists = {
-                rule.prefix_list
-                for identity in interface.groups
-                if identity in self.network.groups
-                for rule in (*self.network.groups[identity].ingress, *self.network.groups[identity].egress)
-                if rule.prefix_list and rule.prefix_list not in self.network.prefix_lists
-            }
-            missing = [identity for identity in interface.groups if identity not in self.network.groups]
-            reason = f"{', '.join(interface.groups)} of {interface.owner} has no {way.format(self.said(port), peer)}"
-            if missing or lists:
-                reason += f" (not in the snapshot: {', '.join(sorted([*missing, *lists]))})"
-            raise Blocked("security-group", interface.groups[0], interface.region, reason)
-        hops.append(Hop("security-group", found[0], interface.region, rule_text(found[1], outward)))
-
-    def pass_acl(
-        self,
-        subnet: Subnet,
-        *,
-        outward: bool,
-        port: int,
-        peer: str,
-        address: int,
-        hops: list[Hop],
-        answer: bool = False,
-    ) -> None:
-        way = f"{'out of' if outward else 'into'} {subnet.id}"
-        what = "answers " if answer else ""
-        if subnet.acl is None:
-            hops.append(
-                Hop(
-                    "network-acl",
-                    "",
-                    subnet.region,
-                    way,
-                    f"the network ACL of {subnet.id} is not in the snapshot, and lets all through",
-                )
-            )
-            return
-        entry = deciding(subnet.acl, outward=outward, protocol=self.protocol, port=port, address=address)
-        if entry is None or not entry.allow:
-            by = f"entry {entry.number} denies" if entry else "no entry allows"
-            reason = f"{by} {what}{self.said(port)} {'to' if outward else 'from'} {peer} {way}"
-            raise Blocked("network-acl", subnet.acl.id, subnet.region, reason)
-        hops.append(Hop("network-acl", subnet.acl.id, subnet.region, f"entry {entry.number} lets {what}{way}"))
-
-    def route_from(self, subnet: Subnet, address: int, hops: list[Hop], answer: bool = False) -> Route:
-        what = "answers to " if answer else ""
-        if subnet.table is None:
-            raise Blocked("route-table", subnet.vpc, subnet.region, f"{subnet.id} has no route table in the snapshot")
-        route = longest(subnet.table, address)
-        if route is None:
-            raise Blocked(
-                "route-table", subnet.table.id, subnet.region, f"no route of {subnet.id} leads {what}{dotted(address)}"
-            )
-        if not route.active:
-            reason = f"the route {route.destination} of {subnet.id}, to {route.target}, is a blackhole"
-            raise Blocked("route-table", subnet.table.id, subnet.region, reason)
-        hops.append(Hop("route", subnet.table.id, subnet.region, f"{what}{route.destination} to {route.target}"))
-        return route
-
-    def must_return(self, subnet: Subnet, address: int, kind: str, target: str, hops: list[Hop]) -> None:
-        """Answers have to leave a subnet by the way on which the connection came."""
-        route = self.route_from(subnet, address, hops, answer=True)
-        if route.kind != kind or (target and route.target != target):
-            assert subnet.table is not None
-            reason = f"answers to {dotted(address)} leave {subnet.id} by {route.destination} to {route.target}, not by {target or kind}"
-            raise Blocked("route-table", subnet.table.id, subnet.region, reason)
-
-    def answer_port(self, flow: Flow) -> int:
-        return 0 if self.protocol == "icmp" else flow.back
 
     # Ways a packet takes ----------------------------------------------------------------------------------------------------------
 

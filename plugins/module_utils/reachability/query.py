@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .addresses import ALL, NOT_PUBLIC, Block, block, dotted, inside, overlap, pieces, without, written
-from .answer import Answer, Blocked, Result, Trace
+from .addresses import ALL, NOT_PUBLIC, Area, block, dotted, inside, overlap, pieces, without, written
+from .answer import Answer, Block, Result, Trace
 from .balance import answering
 from .flow import Flow, Party
 from .model import UNTOLD, Balancer, Interface, Link, Network
@@ -31,7 +31,7 @@ class Outside:
     """Addresses outside of the VPCs, or a single one inside that has no interface. An interface's public address is one, as a destination."""
 
     name: str
-    areas: tuple[Block, ...]
+    areas: tuple[Area, ...]
 
 
 Place = Interface | Balancer | Link | Outside
@@ -124,7 +124,7 @@ def by_address(network: Network, name: str, *, destination: bool) -> Iterator[Pl
         yield Outside(name, outside or (area,))
 
 
-def internet(network: Network, area: Block) -> Iterator[Block]:
+def internet(network: Network, area: Area) -> Iterator[Area]:
     """The part of a block that the internet carries and that belongs to nobody in the snapshot."""
     taken = [
         *NOT_PUBLIC,
@@ -147,7 +147,7 @@ class Question:
     ) -> None:
         self.network = network
         self.protocol = protocol
-        self.ports: list[Block] = (
+        self.ports: list[Area] = (
             [(port, port)] if port is not None else list(pieces((0, 65535), port_cuts(network, protocol)))
         )
         cuts = answer_cuts(network, protocol)
@@ -173,7 +173,7 @@ class Question:
                         block=result.block,
                     )
 
-    def attempts(self, origin: Place, goal: Place, port: int, back: int) -> Iterator[tuple[Block, Result]]:
+    def attempts(self, origin: Place, goal: Place, port: int, back: int) -> Iterator[tuple[Area, Result]]:
         """From each piece of where the source may be."""
         if isinstance(origin, Link):
             yield from self.by_link(origin, goal, port, back)
@@ -187,7 +187,7 @@ class Question:
         elif isinstance(origin, Outside):
             yield from self.from_outside(origin, goal, port, back)
 
-    def from_outside(self, origin: Outside, goal: Place, port: int, back: int) -> Iterator[tuple[Block, Result]]:
+    def from_outside(self, origin: Outside, goal: Place, port: int, back: int) -> Iterator[tuple[Area, Result]]:
         name = "the internet" if origin.name == "internet" else origin.name
         for target in self.interfaces(goal, port):
             for at in target.addresses:
@@ -227,17 +227,17 @@ class Question:
                     for area in self.network.pieces(at.block):
                         yield target, area[0]
 
-    def by_link(self, link: Link, goal: Place, port: int, back: int) -> Iterator[tuple[Block, Result]]:
+    def by_link(self, link: Link, goal: Place, port: int, back: int) -> Iterator[tuple[Area, Result]]:
         """What comes through a VPC link has the addresses of the NLB's nodes."""
         nowhere = (UNTOLD, UNTOLD)
         if link.status != "AVAILABLE":
             yield (
                 nowhere,
-                Result((), None, Blocked("vpc-link", link.id, link.region, f"{link.id} is {link.status}").block),
+                Result((), None, Block("vpc-link", link.id, link.region, f"{link.id} is {link.status}")),
             )
         elif not isinstance(goal, Balancer) or goal.id not in link.balancers:
             reason = f"{link.id} leads to {', '.join(link.balancers)} only"
-            yield nowhere, Result((), None, Blocked("vpc-link", link.id, link.region, reason).block)
+            yield nowhere, Result((), None, Block("vpc-link", link.id, link.region, reason))
         else:
             for node in answering(self.network, goal, self.protocol, port):
                 for at in node.addresses:
@@ -274,7 +274,7 @@ def answer_cuts(network: Network, protocol: str) -> list[int]:
     return sorted({first for first, _last in ranges} | {last + 1 for _first, last in ranges})
 
 
-def entry_ports(network: Network, protocol: str) -> list[Block]:
+def entry_ports(network: Network, protocol: str) -> list[Area]:
     acls = {subnet.acl.id: subnet.acl for subnet in network.subnets.values() if subnet.acl}
     return [
         (each.first, each.last)

@@ -245,6 +245,13 @@ def test_a_client_cannot_reach_itself_by_a_balancer_that_keeps_its_address(cloud
     assert blame(ask(cloud, front.server, front.nlb)) == {("target", front.server)}
 
 
+def test_a_kept_address_does_not_leave_its_region(cloud, chain):
+    assert ask(cloud, chain.a.client, chain.a.nlb, port=81, path="/").verdict == "always"
+    cloud.found[chain.away]["Attributes"] = [{"Key": "preserve_client_ip.enabled", "Value": "true"}]
+    assert blame(ask(cloud, chain.a.client, chain.a.nlb, port=81, path="/")) == {("target", chain.b.nlb)}
+    assert ask(cloud, "vpclink:link", chain.a.nlb, port=81, path="/").verdict == "always"  # comes from the NLB itself
+
+
 def test_a_kept_address_needs_no_route_back(cloud):
     front = Front(cloud, "instance")
     cloud.found[front.server_group]["IpPermissions"] = [ALL_TRAFFIC]
