@@ -23,25 +23,30 @@ sources, destinations: a name or several. A name is one of
     internet                every public address that is in none of the snapshot's VPCs
     everything              all that has an address in the snapshot's VPCs; not the internet
     10.0.0.0/8, 10.0.1.5    whatever has such an address, and the addresses outside all VPCs among them
-A destination in a VPC is reached by its private addresses, also where it has a public one; to ask for the way through the internet, name the
-public address. An instance's, database's or function's interfaces stand for it: who shares them is told by the first one's name.
+A destination in a VPC is reached by its private addresses, also where it has a public one; to ask for the way through
+the internet, name the public address. Who shares an interface (functions, databases) is told by the first one's name.
 protocol: tcp, udp, icmp (an echo request), or any for the three.
-port: of the destination; None for every port. Where a destination is a load balancer, what counts is whether its targets are reached.
-request: what HTTP rules look at, {"path": "/api/chat", "host": …, "method": …}. What it leaves out may have any value.
+port: of the destination; None for every port. A load balancer counts as reached where its targets are, or it answers.
+request: what HTTP rules look at, {"path": "/api/chat", "host": …, "method": …}. What it leaves out may have any
+value.
 ephemeral: the ports from which sources connect, which network ACLs have to let answers back to.
 
-The verdict is "always" when every source reaches every destination, from each of its addresses, whatever ephemeral port it takes and whichever
-node and target a balancer picks; "never" when no such choice gets through; "sometimes" in between. So what must work is proven by "always", and
-what must not by "never". Nothing to try (no such source or destination) is "never", and answer.unknown holds the names that nothing has.
-An address that nobody has is not reached: what counts is whoever lives there.
+The verdict is "always" when every source reaches every destination, from each of its addresses, whatever ephemeral
+port it takes and whichever node and target a balancer picks; "never" when no such choice gets through; "sometimes" in
+between. So what must work is proven by "always", and what must not by "never". Nothing to try (no such source or
+destination) is "never", and answer.unknown holds the names that nothing has. An address that nobody has is not
+reached.
 
-Answer: verdict, traces, unknown; .open and .closed are the traces that get through or do not; .ends are the names reached in the end (instance,
-    "internet", "fixed-response 404", …); .blocks are the distinct blocks; .to_dict().
-Trace: source, destination (names), source_addresses (a CIDR or range), source_ports, protocol, ports (first, last), hops, end (a name; None
-    when blocked), block (None when it gets through), assumptions (what AWS's descriptions cannot tell, such as that a NAT instance forwards).
-Hop: kind (security-group, network-acl, route, nat-instance, nat-gateway, internet-gateway, peering, endpoint, listener, target-group, target,
-    interface), id, region, detail (a phrase that names the rule, the entry, the route).
-Block: kind, id, region, reason (one sentence).
+Answer: verdict, traces, unknown; .open and .closed are the traces that get through or do not; .ends are the names
+    reached in the end (instance, "internet", "fixed-response 404", …); .blocks are the distinct blocks; .to_dict().
+Trace: source, destination (names), source_addresses (a CIDR or range), source_ports, protocol, ports (first, last),
+    hops, end (a name; None when blocked), block (None when it gets through), assumptions (what AWS's descriptions
+    cannot tell, such as that a NAT instance forwards).
+Hop: kind (security-group, network-acl, route, nat-instance, nat-gateway, internet-gateway, peering, endpoint,
+    listener, target-group, target, interface), id, region, detail (a phrase that names the rule, the entry, the
+    route).
+Block: kind (as of a hop, or route-table, load-balancer, vpc-link, vpc, gateway, address), id, region, reason (one
+sentence).
 
 The snapshot is what boto3 returns, unchanged, by region. Every list may be missing; more keys do no harm.
 
@@ -74,10 +79,12 @@ The snapshot is what boto3 returns, unchanged, by region. Every list may be miss
         "vpc_links": get_vpc_links()["items"],                                      # of REST APIs
     }}}
 
-A mount target's SecurityGroups may be left out where its interface is among network_interfaces. Attributes may be a mapping too, a target
-group's TargetHealthDescriptions be called Targets, and mount_targets be MountTargets of file_systems. Whether a target is healthy is not looked
-at: one that is down now must be reachable when it is up; one that drains is left out. What is not evaluated is said when it is met: IPv6, transit and virtual private gateways,
-Gateway Load Balancers, firewalls, endpoint policies, and whether a NAT instance really forwards.
+A mount target's SecurityGroups may be left out where its interface is among network_interfaces. Attributes may be a
+mapping too, a target group's TargetHealthDescriptions be called Targets, and mount_targets be MountTargets of
+file_systems. Whether a target is healthy is not looked at: one that is down now must be reachable when it is up; one
+that drains is left out. What is not evaluated is said when it is met: transit and virtual private gateways, and
+whether a NAT instance really forwards. Not looked at are IPv6, Gateway Load Balancers, firewalls, gateway route
+tables and endpoint policies.
 """
 
 from .answer import Answer, Block, Hop, Trace

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def wildcard(pattern: str, value: str, *, case: bool) -> bool:
-    """* stands for any characters, ? for one: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
+    """* stands for any characters, ? for one:
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+    """
     expression = "".join(".*" if each == "*" else "." if each == "?" else re.escape(each) for each in pattern)
     return re.fullmatch(expression, value, re.DOTALL if case else re.DOTALL | re.IGNORECASE) is not None
 
@@ -171,7 +173,8 @@ def zone_of(network: Network, target: Target, interface: Interface | None) -> st
 
 
 def answering(network: Network, balancer: Balancer, protocol: str, port: int) -> tuple[Interface, ...]:
-    """The nodes that the balancer's name leads to: an NLB's without targets in their zone are left out, unless all are."""
+    """The nodes that the balancer's name leads to: an NLB's without targets in their zone are left out, unless all are.
+    """
     nodes = tuple(network.interfaces[each] for each in balancer.nodes)
     listener = listener_on(balancer, protocol, port)
     if listener is None or not balancer.network:

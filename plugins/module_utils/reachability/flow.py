@@ -28,7 +28,9 @@ class Party:
 
 @dataclass(frozen=True)
 class Flow:
-    """A connection to an address and port, opened from the port `back`. goal: who is meant, where its address does not tell."""
+    """A connection to an address and port, opened from the port `back`. goal: who is meant, where its address does not
+    tell.
+    """
 
     party: Party
     address: int

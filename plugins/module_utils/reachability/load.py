@@ -19,7 +19,9 @@ PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "all": "-1"}
 
 
 def load(snapshot: Mapping[str, Any]) -> Network:
-    """The network of a snapshot (see the package's docstring). Balancers look interfaces up, so regions are gone through part by part."""
+    """The network of a snapshot (see the package's docstring). Balancers look interfaces up, so regions are gone
+    through part by part.
+    """
     network = Network()
     regions = [(region, parts or {}) for region, parts in snapshot["regions"].items()]
     for region, parts in regions:
@@ -232,7 +234,9 @@ def links(parts: Mapping[str, Any], region: str) -> Iterator[tuple[str, Link]]:
 
 
 def boundaries(network: Network) -> list[int]:
-    """Where, on the line of all addresses, some rule, entry, route or network may begin or cease to hold: the first numbers behind each cut."""
+    """Where, on the line of all addresses, some rule, entry, route or network may begin or cease to hold: the first
+    numbers behind each cut.
+    """
     blocks = [rule.block for group in network.groups.values() for rule in (*group.ingress, *group.egress) if rule.block]
     blocks += [each for listed in network.prefix_lists.values() for each in listed]
     blocks += [each for vpc in network.vpcs.values() for each in vpc.blocks]

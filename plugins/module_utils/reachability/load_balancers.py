@@ -58,7 +58,7 @@ def build_balancer(described: Mapping[str, Any], region: str) -> Balancer:
         network=network,
         public=described.get("Scheme") == "internet-facing",
         state=(described.get("State") or {}).get("Code", "active"),
-        # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html#cross-zone-load-balancing
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html
         cross_zone=attributes(described).get("load_balancing.cross_zone.enabled", "false" if network else "true")
         == "true",
         checks_links=described.get("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "on") == "on",
@@ -140,7 +140,7 @@ def action(described: list[dict[str, Any]]) -> Action:
 def target_group(described: Mapping[str, Any], region: str) -> TargetGroup:
     told = attributes(described)
     kind, protocol = described.get("TargetType", "instance"), described.get("Protocol", "")
-    # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#client-ip-preservation
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
     keeps = {"true": True, "false": False}.get(told.get("preserve_client_ip.enabled", ""))
     if keeps is None:
         keeps = protocol in ("TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC") and not (

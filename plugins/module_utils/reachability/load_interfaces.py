@@ -3,7 +3,8 @@
 # Copyright: Contributors to the Ansible project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Whatever has an address in a subnet, and whose it is. AWS tells the owner of many interfaces by their description only.
+"""Whatever has an address in a subnet, and whose it is. AWS tells the owner of many interfaces by their description
+only.
 
 What has no interface in the snapshot is placed where its own description says it is.
 """
@@ -99,7 +100,9 @@ def addresses(described: Mapping[str, Any]) -> Iterator[Address]:
 
 
 def call(network: Network, name: str, interface: str, first: bool = False) -> None:
-    """Lets an interface be asked for by this name. The first one of an instance is what balancers and routes mean by it."""
+    """Lets an interface be asked for by this name. The first one of an instance is what balancers and routes mean by
+    it.
+    """
     known = [each for each in network.names.get(name, ()) if each != interface]
     network.names[name] = (interface, *known) if first else (*known, interface)
 
@@ -121,7 +124,9 @@ def presumed(
     address: str = "",
     public: int | None = None,
 ) -> Iterator[Interface]:
-    """The interface that must be there, somewhere in the subnet where its address is not told; nothing where the subnet is not known."""
+    """The interface that must be there, somewhere in the subnet where its address is not told; nothing where the subnet
+    is not known.
+    """
     place = network.subnets.get(subnet)
     if place is not None:
         yield Interface(
@@ -208,7 +213,9 @@ def exposed(address: Address) -> Address:
 
 
 def place_function(network: Network, described: Mapping[str, Any]) -> None:
-    """Functions with the same subnets and groups share their interfaces: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html"""
+    """Functions with the same subnets and groups share their interfaces:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
     identity = described["FunctionArn"]
     config = described.get("VpcConfig") or {}
     subnets, groups = config.get("SubnetIds", []), config.get("SecurityGroupIds", [])

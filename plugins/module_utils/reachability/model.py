@@ -18,7 +18,9 @@ UNTOLD = 0
 
 @dataclass(frozen=True)
 class Address:
-    """A private address, or the block in which it must be where descriptions do not tell; with the public one that leads to it."""
+    """A private address, or the block in which it must be where descriptions do not tell; with the public one that
+    leads to it.
+    """
 
     block: Area
     public: int | None = None
@@ -142,7 +144,9 @@ class Condition:
 
 @dataclass(frozen=True)
 class Action:
-    """targets: ARNs of target groups that get any traffic. answer: what the balancer says itself, such as "fixed-response 404"."""
+    """targets: ARNs of target groups that get any traffic. answer: what the balancer says itself, such as
+    "fixed-response 404".
+    """
 
     targets: tuple[str, ...] = ()
     answer: str = ""
@@ -230,7 +234,8 @@ class Network:
     def pieces(self, area: Area) -> Iterator[Area]:
         """The parts of a block in which no rule, entry, route or condition tells one address from another.
 
-        Of a subnet's block, without the addresses that AWS keeps: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
+        Of a subnet's block, without the addresses that AWS keeps:
+        https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
         """
         if any(subnet.block == area for subnet in self.subnets.values()):
             area = (area[0] + 4, area[1] - 1)

@@ -5,8 +5,8 @@
 
 """Follows one connection: the packets that open it and those that answer. Balancers are in balance.py.
 
-A step either drops the packet (Blocked), or hands it on: to an interface, to a gateway, to a NAT, to a balancer, each of which may go on in
-several ways.
+A step either drops the packet (Blocked), or hands it on: to an interface, to a gateway, to a NAT, to a balancer, each
+of which may go on in several ways.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Walk(Checks):
             "other": self.to_elsewhere,
         }
 
-    # Ways a packet takes ----------------------------------------------------------------------------------------------------------
+    # Ways a packet takes
 
     def connect(self, flow: Flow, hops: list[Hop]) -> Iterator[Result]:
         """All ways on which a connection that an interface opens may go."""
@@ -74,7 +74,9 @@ class Walk(Checks):
         return self.handlers[route.kind](flow, subnet, route, hops)
 
     def must_not_stray(self, flow: Flow, subnet: Subnet, route: Route | None) -> None:
-        """A private address that routes lead to the internet, by whatever NATs: the fault is the missing route, not what comes on that way."""
+        """A private address that routes lead to the internet, by whatever NATs: the fault is the missing route, not
+        what comes on that way.
+        """
         if route is None or subnet.table is None or not self.is_private(flow.address):
             return
         onward: Route | None = route
@@ -87,8 +89,8 @@ class Walk(Checks):
             onward = longest(table, flow.address) if table else None
         if onward and onward.kind == "internet-gateway":
             reason = (
-                f"no route of {subnet.id} leads to {self.addressee(flow)}: {route.destination} to {route.target} ends in the internet, "
-                f"where {dotted(flow.address)} is not"
+                f"no route of {subnet.id} leads to {self.addressee(flow)}: {route.destination} to {route.target} "
+                f"ends in the internet, where {dotted(flow.address)} is not"
             )
             raise Blocked("route-table", subnet.table.id, subnet.region, reason)
 
@@ -100,7 +102,9 @@ class Walk(Checks):
         return self.network.private.get((vpc, flow.address))
 
     def near(self, flow: Flow, route: Route | None) -> Interface | None:
-        """Who is at the other end, where a security group can know it by its groups: in the VPC, or in a peer in the same region."""
+        """Who is at the other end, where a security group can know it by its groups: in the VPC, or in a peer in the
+        same region.
+        """
         if route is None:
             return None
         if route.kind == "local":
@@ -151,7 +155,9 @@ class Walk(Checks):
         return self.deliver(flow, self.at(flow, other.id), "peering", peering.id, hops)
 
     def deliver(self, flow: Flow, target: Interface | None, kind: str, by: str, hops: list[Hop]) -> Iterator[Result]:
-        """Into the subnet of the target, and the answers back. kind, by: the route they have to take; none in one subnet."""
+        """Into the subnet of the target, and the answers back. kind, by: the route they have to take; none in one
+        subnet.
+        """
         party, origin = flow.party, flow.origin
         here = self.network.subnets[origin.subnet]
         if target is None:
@@ -163,7 +169,8 @@ class Walk(Checks):
             reason = f"{origin.owner} keeps the client's address, so {target.owner} would answer itself"
             raise Blocked("target", target.owner, target.region, reason)
         if party.carried and target.region != origin.region:
-            reason = f"{origin.owner} can keep the client's address in its own region only, and {target.owner} is in {target.region}"
+            where = f"in its own region only, and {target.owner} is in {target.region}"
+            reason = f"{origin.owner} can keep the client's address {where}"
             raise Blocked("target", target.owner, target.region, reason)
         there = self.network.subnets[target.subnet]
         crosses = there.id != here.id
@@ -225,7 +232,7 @@ class Walk(Checks):
             return serve(self, flow, self.network.balancers[target.owner], target, hops)
         return iter([Result(tuple(hops), target.owner)])
 
-    # To the outside and from there ------------------------------------------------------------------------------------------------
+    # To the outside and from there
 
     def to_nat_instance(self, flow: Flow, subnet: Subnet, route: Route, hops: list[Hop]) -> Iterator[Result]:
         nat = self.network.interfaces.get(route.target)
@@ -249,10 +256,13 @@ class Walk(Checks):
         )
 
     def translate(self, flow: Flow, here: Subnet, nat: Interface, hop: Hop, hops: list[Hop]) -> Iterator[Result]:
-        """Through a NAT, which opens a connection of its own. The packets that it gets and gives keep the destination's address."""
+        """Through a NAT, which opens a connection of its own. The packets that it gets and gives keep the destination's
+        address.
+        """
         party = flow.party
         if party.carried:
-            reason = f"{flow.origin.owner} can keep the client's address only on the way to its own VPC, not through {nat.owner}"
+            where = f"on the way to its own VPC only, not through {nat.owner}"
+            reason = f"{flow.origin.owner} can keep the client's address {where}"
             raise Blocked(hop.kind, hop.id, hop.region, reason)
         if nat.id in flow.through:
             raise Blocked(hop.kind, hop.id, hop.region, f"the routes lead {self.said(flow.port)} back to {nat.owner}")

@@ -28,7 +28,9 @@ CIDR = re.compile(r"^\d+\.\d+\.\d+\.\d+(/\d+)?$")
 
 @dataclass(frozen=True)
 class Outside:
-    """Addresses outside of the VPCs, or a single one inside that has no interface. An interface's public address is one, as a destination."""
+    """Addresses outside of the VPCs, or a single one inside that has no interface. An interface's public address is
+    one, as a destination.
+    """
 
     name: str
     areas: tuple[Area, ...]
@@ -213,7 +215,9 @@ class Question:
         return [goal] if isinstance(goal, Interface) else []
 
     def targets(self, goal: Place, port: int) -> Iterator[tuple[Interface | None, int]]:
-        """What a source in a VPC connects to: the name of a balancer that faces the internet leads to its public addresses."""
+        """What a source in a VPC connects to: the name of a balancer that faces the internet leads to its public
+        addresses.
+        """
         if isinstance(goal, Outside):
             for whole in goal.areas:
                 for area in self.network.pieces(whole):

@@ -44,7 +44,9 @@ def permitting(
     address: int,
     groups: Iterable[str],
 ) -> tuple[str, Rule] | None:
-    """The first rule that lets a connection with that peer through, with its group's id. Of several groups, one is enough."""
+    """The first rule that lets a connection with that peer through, with its group's id. Of several groups, one is
+    enough.
+    """
     for identity in interface.groups or ():
         group = network.groups.get(identity)
         for rule in (group.egress if outward else group.ingress) if group else ():
@@ -65,7 +67,9 @@ def rule_text(rule: Rule, outward: bool) -> str:
 
 
 def deciding(acl: Acl, *, outward: bool, protocol: str, port: int, address: int) -> Entry | None:
-    """The first entry, by number, for a packet to this port and from (to, outward) this address; None where only the final denial is left."""
+    """The first entry, by number, for a packet to this port and from (to, outward) this address; None where only the
+    final denial is left.
+    """
     for entry in acl.egress if outward else acl.ingress:
         if inside(address, entry.block) and entry_covers(entry, protocol, port):
             return entry

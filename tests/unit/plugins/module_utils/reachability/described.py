@@ -43,7 +43,9 @@ def entry(
 
 
 class Cloud:
-    """Regions that fill up. Every method returns the id of what it adds; ids are counted, so that they are the same in every run."""
+    """Regions that fill up. Every method returns the id of what it adds; ids are counted, so that they are the same in
+    every run.
+    """
 
     def __init__(self) -> None:
         self.regions: dict[str, dict[str, list[Described]]] = {}
@@ -279,7 +281,9 @@ class Cloud:
         seen: bool = True,
         **more: Any,
     ) -> str:
-        """kind: app or net. public: addresses by subnet, of one that faces the internet. seen: whether its interfaces are described."""
+        """kind: app or net. public: addresses by subnet, of one that faces the internet. seen: whether its interfaces
+        are described.
+        """
         name = self.next(kind)
         region = self.region_of[subnets[0]]
         arn = f"arn:aws:elasticloadbalancing:{region}:{ACCOUNT}:loadbalancer/{kind}/{name}/0001"

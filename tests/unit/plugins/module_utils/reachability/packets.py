@@ -1,8 +1,10 @@
-"""Walks single packets through described AWS state, to see what the engine should say. It shares no code with the engine on purpose.
+"""Walks single packets through described AWS state, to see what the engine should say. It shares no code with the
+engine on purpose.
 
-A connection is real here: its first packet travels from interface to interface, security groups remember connections, NATs keep a table of
-translations, balancers open connections of their own, and then the answer has to find its way back to the very address and port. What AWS
-leaves to chance (a NAT's or balancer's port, a node, a target) is tried in every combination.
+A connection is real here: its first packet travels from interface to interface, security groups remember connections,
+NATs keep a table of translations, balancers open connections of their own, and then the answer has to find its way back
+to the very address and port. What AWS leaves to chance (a NAT's or balancer's port, a node, a target) is tried in every
+combination.
 """
 
 from __future__ import annotations
@@ -144,8 +146,8 @@ class World:
     ) -> set[str | None]:
         """Where the connection may end, over all that is left to chance; None for a drop.
 
-        source: ("interface", id), ("outside", address) or ("link", balancer). destination: ("address", …), ("interface", …), ("balancer", …).
-        enforced: whether a security group or an ACL does its work.
+        source: ("interface", id), ("outside", address) or ("link", balancer). destination: ("address", …),
+        ("interface", …), ("balancer", …). enforced: whether a security group or an ACL does its work.
         """
         found: set[str | None] = set()
         plan: list[list[int]] = []  # [choice, of how many]
@@ -187,13 +189,14 @@ class Run:
     def own_port(self) -> int:
         return 0 if self.protocol == "icmp" else self.choose(self.world.ports)
 
-    # The question -------------------------------------------------------------------------------------------------------------------
+    # The question
 
     def ask(self, source: tuple[str, str], destination: tuple[str, str], port: int, sport: int) -> str:
         kind, name = destination
         if source[0] == "link":
             node = self.choose(self.nodes(source[1], port))
-            if self.world.balancer(node)["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"] == "on":  # type: ignore[index]
+            own = self.world.balancer(node) or {}
+            if own["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"] == "on":
                 knock = Packet("0.0.0.0", sport, node["PrivateIpAddress"], port, self.protocol)
                 self.guard(node, knock, egress=False, other=None)
             return self.balance(node, node["PrivateIpAddress"], port, None)
@@ -238,10 +241,12 @@ class Run:
                         useful.append(node)
         return useful or nodes
 
-    # A connection -------------------------------------------------------------------------------------------------------------------
+    # A connection
 
     def converse(self, origin: Described | None, packet: Packet, carrier: Described | None = None) -> str:
-        """Sends the first packet, lets the other side do what it does, and brings the answer back. The name of the other side."""
+        """Sends the first packet, lets the other side do what it does, and brings the answer back. The name of the
+        other side.
+        """
         place, arrived = self.travel(origin, packet, carrier)
         if place is None:
             end = self.service[0] if self.service else "internet"
@@ -442,7 +447,7 @@ class Run:
             raise Dropped("nobody there to receive")
         return target, packet
 
-    # What is asked of every packet --------------------------------------------------------------------------------------------------
+    # What is asked of every packet
 
     def guard(self, interface: Described, packet: Packet, *, egress: bool, other: Described | None) -> None:
         """Security groups of an interface; a known connection's packets pass."""
@@ -525,7 +530,7 @@ class Run:
             raise Dropped("no route")
         return max(matches, key=lambda each: each[:3])[3]
 
-    # Balancers ----------------------------------------------------------------------------------------------------------------------
+    # Balancers
 
     def balance(self, node: Described, client: str, port: int, sport: int | None) -> str:
         """What a node does with a connection from this client. sport: None through a VPC link."""

@@ -1,4 +1,6 @@
-"""Balancers with known answers: what each kind of target sees, which rule applies, and where a chain across regions breaks."""
+"""Balancers with known answers: what each kind of target sees, which rule applies, and where a chain across regions
+breaks.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,7 @@ class Zone:
 
 
 class Chain:
-    """Zone A's NLB has a second listener, for zone B: its targets are the addresses of zone B's NLB, across a peering."""
+    """Zone A's NLB has a second listener, whose targets are the addresses of zone B's NLB, across a peering."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.a, self.b = Zone(cloud, "us-east-1", "172.32"), Zone(cloud, "us-west-2", "10.10")
@@ -186,7 +188,7 @@ def test_only_the_balancer_reaches_the_workers(cloud, chain):
     assert ask(cloud, chain.a.alb, chain.a.chat, port=11434).verdict == "always"
 
 
-# Whose address a target sees --------------------------------------------------------------------------------------------------------
+# Whose address a target sees
 
 
 class Front:

@@ -185,7 +185,7 @@ def test_an_instance_meets_anothers_public_address_as_a_stranger(cloud, zone):
     assert ask(cloud, "internet", "54.0.0.0").verdict == "never"
 
 
-# Peering -------------------------------------------------------------------------------------------------------------------------------
+# Peering
 
 
 class Pair:
@@ -262,7 +262,14 @@ def test_peering_does_not_lead_beyond_the_peer(cloud, pair):
     assert "not beyond" in answer.blocks[0].reason
 
 
-# Routes --------------------------------------------------------------------------------------------------------------------------------
+def test_answers_that_go_to_another_peer_are_lost(cloud, pair):
+    third = Zone(cloud, "eu-west-1", "10.4")
+    cloud.found[pair.here.private_table]["Routes"].pop()
+    cloud.route(pair.here.private_table, "10.2.0.0/23", cloud.peer(pair.here.vpc, third.vpc))
+    assert blame(ask(cloud, pair.there.worker, pair.here.worker)) == {("route-table", pair.here.private_table)}
+
+
+# Routes
 
 
 def test_the_longest_prefix_wins_and_its_blackhole_too(cloud, pair):
@@ -311,7 +318,7 @@ def test_an_interface_endpoint_is_reached_as_any_interface(cloud, zone):
     assert blame(ask(cloud, zone.nat, "vpce-2")) == {("security-group", group)}
 
 
-# Security groups and network ACLs ------------------------------------------------------------------------------------------------------
+# Security groups and network ACLs
 
 
 def test_groups_by_reference_by_self_and_several_at_once(cloud, zone):

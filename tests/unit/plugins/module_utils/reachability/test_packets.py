@@ -1,4 +1,6 @@
-"""The engine against single packets, on generated networks: what it says of all addresses, ports and choices must be what packets do."""
+"""The engine against single packets, on generated networks: what it says of all addresses, ports and choices must be
+what packets do.
+"""
 
 from __future__ import annotations
 
@@ -136,5 +138,7 @@ def test_packets_do_what_the_engine_says(topology: Topology, data: st.DataObject
 
 
 def alone(block: Block) -> Callable[[str, str], bool]:
-    """Were this the only group or network ACL that does its work (were there none, where something else is to blame), packets would still be lost."""
+    """Were this the only group or network ACL that does its work (were there none, where something else is to blame),
+    packets would still be lost.
+    """
     return lambda kind, identity: (kind, identity) == (block.kind, block.id)

@@ -41,7 +41,9 @@ class Draw:
         self.calm = self.chance(65)  # most groups let all through, so that what else is odd comes to bear
 
     def number(self) -> int:
-        """Hypothesis likes small numbers and repeats them, which makes poor networks; scrambled they are as good as any."""
+        """Hypothesis likes small numbers and repeats them, which makes poor networks; scrambled they are as good as
+        any.
+        """
         return (self.draw(st.integers(0, 2**32 - 1)) * 2654435761 % 2**32) >> 8
 
     def chance(self, percent: int) -> bool:
