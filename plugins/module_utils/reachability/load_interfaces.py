@@ -201,7 +201,7 @@ def place_database(network: Network, described: Mapping[str, Any]) -> None:
             network,
             each,
             identity,
-            owner=identity,
+            owner=identity if each.owner == each.id else each.owner,
             addresses=places,
             idle=idle_in(described.get("DBInstanceStatus", "")),
         )

@@ -231,3 +231,12 @@ def test_attributes_and_targets_as_mappings(home):
     assert home.ask(client, nlb, port=80).ends == (home.worker,)
     home.cloud.found[servers]["Attributes"]["preserve_client_ip.enabled"] = "false"
     assert home.ask(client, nlb, port=80).verdict == "never"
+
+
+def test_who_shares_an_interface_is_told_by_the_first_ones_name(home):
+    home.cloud.interface(home.subnets[1], [home.shared], description="RDSNetworkInterface")
+    second = {**home.cloud.found[DATABASE], "DBInstanceArn": f"{DATABASE}-2", "DBInstanceIdentifier": "orders-2"}
+    home.cloud.add("us-east-1", "db_instances", f"{DATABASE}-2", second)
+    for name in (DATABASE, f"{DATABASE}-2"):
+        answer = home.ask(FUNCTION, name, port=5432)
+        assert (answer.verdict, answer.ends) == ("always", (DATABASE,))
