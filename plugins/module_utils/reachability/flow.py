@@ -41,5 +41,6 @@ class Flow:
 
     @property
     def origin(self) -> Interface:
-        assert self.party.interface is not None
+        if self.party.interface is None:
+            raise ValueError(f"{self.party.name} is in no VPC")
         return self.party.interface

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from .addresses import ALL, NOT_PUBLIC, Area, block, dotted, inside, overlap, pieces, without, written
 from .answer import Answer, Block, Result, Trace
@@ -36,7 +37,7 @@ class Outside:
     areas: tuple[Area, ...]
 
 
-Place = Interface | Balancer | Link | Outside
+Place: TypeAlias = "Interface | Balancer | Link | Outside"
 
 
 def reach(

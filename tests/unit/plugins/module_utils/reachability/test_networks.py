@@ -250,6 +250,13 @@ def test_groups_are_known_to_a_peer_in_the_same_region(cloud):
     assert ask(cloud, pair.there.worker, pair.here.worker).verdict == "always"
 
 
+@pytest.mark.parametrize(("region", "verdict"), [("us-east-1", "always"), ("us-west-2", "never")])
+def test_groups_of_a_peer_in_egress_rules(cloud, region, verdict):
+    pair = Pair(cloud, ("us-east-1", region))
+    pair.there.change(pair.there.group, IpPermissionsEgress=[rule("tcp", 443, pair.here.group)])
+    assert ask(cloud, pair.there.worker, pair.here.worker).verdict == verdict
+
+
 def test_peering_does_not_lead_beyond_the_peer(cloud, pair):
     third = Zone(cloud, "eu-west-1", "10.4")
     third.change(third.group, IpPermissions=[ALL_TRAFFIC])
