@@ -10,7 +10,7 @@ import pytest
 
 from plugins.module_utils.reachability import Answer, load, reach
 
-from .described import ALL_TRAFFIC, Cloud, fixed, forward, listener, rule
+from .described import ALL_TRAFFIC, Cloud, entry, fixed, forward, listener, rule
 
 
 def ask(cloud: Cloud, sources: Any, destinations: Any, path: str = "", port: int = 80, **more: Any) -> Answer:
@@ -351,3 +351,12 @@ def test_a_balancer_whose_interfaces_are_not_described_is_somewhere_in_its_subne
         rule("tcp", 80, "10.0.0.4/30", "10.0.0.8/29", "10.0.0.16/28", "10.0.0.32/27", "10.0.0.64/26", "10.0.0.128/25")
     ]
     assert ask(cloud, server, alb).verdict == "always"  # the first four addresses and the last one are AWS's
+
+
+def test_a_balancer_connects_from_ports_of_its_own(cloud):
+    front = Front(cloud, "ip")
+    cloud.found[front.server_group]["IpPermissions"] = [ALL_TRAFFIC]
+    cloud.acl(front.vpc, [entry(100, True)], [entry(100, True, protocol="6", ports=(32768, 60999))], front.servers)
+    answer = ask(cloud, front.client, front.nlb, ephemeral=(32768, 60999))
+    assert answer.verdict == "sometimes"
+    assert {block.kind for block in answer.blocks} == {"network-acl"}
