@@ -177,9 +177,7 @@ def main():
         regions,
         {"name_prefix": params["name_prefix"], "keep_environment": set(params["keep_environment"])},
     )
-    snapshot.update(
-        account=account, partition=partition, taken=datetime.now(UTC).isoformat(timespec="seconds")
-    )
+    snapshot.update(account=account, partition=partition, taken=datetime.now(UTC).isoformat(timespec="seconds"))
     text = json.dumps(snapshot, default=as_text, sort_keys=True)
     result = {"calls": snapshot["calls"], "refused": snapshot["refused"], "counts": count(snapshot)}
     if params["path"]:

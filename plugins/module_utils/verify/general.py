@@ -240,9 +240,13 @@ def unused_logs(system):
         execution = name.startswith("API-Gateway-Execution-Logs_")
         if name.startswith("/aws/lambda/") and owner.startswith(system.prefix) and owner not in functions:
             yield Finding(f"the log group {name} belongs to no function", group["arn"])
-        elif name == "/aws/apigateway/welcome" or (
-            execution and owner.split("_")[-1] not in apis and name.split("_")[1].split("/")[0] not in apis
-        ) or name.startswith("/aws/apigateway/") and owner.startswith(system.prefix) and owner not in apis:
+        elif (
+            name == "/aws/apigateway/welcome"
+            or (execution and owner.split("_")[-1] not in apis and name.split("_")[1].split("/")[0] not in apis)
+            or name.startswith("/aws/apigateway/")
+            and owner.startswith(system.prefix)
+            and owner not in apis
+        ):
             yield Finding(f"the log group {name} belongs to no API", group["arn"])
 
 

@@ -131,9 +131,7 @@ def private_tables(system, zone):
         if table:
             tables[table["RouteTableId"]] = table
     public = {
-        table["RouteTableId"]
-        for table in (zone.table_of(each["SubnetId"]) for each in zone.public_subnets)
-        if table
+        table["RouteTableId"] for table in (zone.table_of(each["SubnetId"]) for each in zone.public_subnets) if table
     }
     if len(tables) > 1:
         yield Finding(f"the private subnets of {zone.name} use different route tables", ", ".join(sorted(tables)))
