@@ -113,9 +113,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it
+    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.lks.llm.plugins.module_utils.account_snapshot import (
@@ -134,6 +136,20 @@ def get_account(module, region):
         module.fail_json_aws(
             e, msg="Could not ask AWS whose credentials these are; check that they are set and current"
         )
+
+
+def client_maker(module):
+    """Clients of one session: one of its own for each client, as module.client makes them, would read every service's model twice."""
+    _region, endpoint, params = get_aws_connection_info(module)
+    config = Config(max_pool_connections=PART_THREADS + DETAIL_THREADS).merge(
+        params.pop("aws_config", None) or Config()
+    )
+    session = boto3.session.Session(profile_name=params.pop("profile_name", None))
+
+    def make(service, region):
+        return session.client(service, region_name=region, endpoint_url=endpoint, config=config, **params)
+
+    return make
 
 
 def as_text(value):
@@ -170,10 +186,9 @@ def main():
     regions = list(dict.fromkeys(params["regions"]))
     if not regions:
         module.fail_json(msg="regions must name at least one region")
-    config = Config(max_pool_connections=PART_THREADS + DETAIL_THREADS)
     account, partition = get_account(module, regions[0])
     snapshot = take_snapshot(
-        lambda service, region: module.client(service, region=region, aws_config=config),
+        client_maker(module),
         regions,
         {"name_prefix": params["name_prefix"], "keep_environment": set(params["keep_environment"])},
     )

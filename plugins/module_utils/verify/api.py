@@ -271,8 +271,10 @@ def errors_readable(system):
 
 RERUN = "Run {playbook}."
 CHECKS = [
-    Check("A-1.api", "The REST API", there, "a regional REST API in the home zone's region", RERUN, 3),
-    Check("A-1.stage", "It is deployed", deployed, "a stage with a deployment", RERUN, 2),
+    Check(
+        "A-1.api", "The REST API", there, "a regional REST API in the home zone's region", RERUN, 3, makes="REST API"
+    ),
+    Check("A-1.stage", "It is deployed", deployed, "a stage with a deployment", RERUN, 2, makes="stage of the API"),
     Check(
         "A-1.authorizer",
         "Its authorizer",
@@ -280,6 +282,7 @@ CHECKS = [
         "a Cognito authorizer for the user pool, with the token in Authorization",
         RERUN,
         2,
+        makes="authorizer",
     ),
     Check(
         "A-1.methods",
@@ -296,9 +299,19 @@ CHECKS = [
         "GET, POST, DELETE of a user's, GET, PUT, DELETE of one",
         RERUN,
         2,
+        makes="paths of conversations",
     ),
     Check("A-2.function", "They call the function", conversation_calls, "the conversation function", RERUN, 1),
-    Check("A-3.paths", "A path for each zone", zone_paths, "GET and POST of /<region>/*", RERUN, 2, zones=True),
+    Check(
+        "A-3.paths",
+        "A path for each zone",
+        zone_paths,
+        "GET and POST of /<region>/*",
+        RERUN,
+        2,
+        zones=True,
+        makes="path of the API to the workers",
+    ),
     Check("A-3.link", "Through the VPC link", zone_links, "the VPC link to the home zone's NLB", RERUN, 1, zones=True),
     Check(
         "A-3.target",
@@ -325,6 +338,7 @@ CHECKS = [
         "AVAILABLE",
         "Run {playbook}: it replaces a link that failed.",
         2,
+        makes="VPC link",
     ),
     Check("A-4.stream", "Answers stream", streams, "a streamed answer", RERUN, 2, zones=True),
     Check("A-4.timeout", "Slow answers are waited for", patience, "a timeout of minutes", RERUN, 2, zones=True),

@@ -113,11 +113,17 @@ def beyond(system, zone):
 
 
 def kind_groups(system, zone):
-    """[(kind, target group)] that the rules lead to."""
-    found = [(kind["name"], zone.group_of_kind(kind["name"])) for kind in system.expected["kinds"]]
-    if not zone.alb or not any(group for _kind, group in found):
+    """[(kind, target group)] that the rules lead to. A group is of the kind that most of its targets are, whichever paths lead there (L-2
+    tells that); an empty one is of the kind whose paths lead there."""
+    groups: dict = {}
+    for kind in system.expected["kinds"]:
+        group = zone.group_of_kind(kind["name"])
+        if group and group["TargetGroupArn"] not in groups:
+            kinds = [zone.kind_of(worker) for worker in zone.workers if worker["InstanceId"] in targets_of(group)]
+            groups[group["TargetGroupArn"]] = (max(kinds, key=kinds.count, default=kind["name"]), group)
+    if not zone.alb or not groups:
         raise NotJudged(f"the ALB of {zone.name} leads to no target group")
-    return [(kind, group) for kind, group in found if group]
+    return list(groups.values())
 
 
 def members(system, zone):
@@ -269,7 +275,9 @@ def nlb_to_peers(system):
 
 RERUN = "Run {playbook}."
 CHECKS = [
-    Check("L-1.alb", "The ALB", alb, "an active internal ALB in the private subnets", RERUN, 3, zones=True),
+    Check(
+        "L-1.alb", "The ALB", alb, "an active internal ALB in the private subnets", RERUN, 3, zones=True, makes="ALB"
+    ),
     Check("L-1.port", "It listens on port 80", listens, "one listener, HTTP 80", RERUN, 1, zones=True),
     Check("L-1.root", "It says that it works", root, "GET / is answered with 200", RERUN, 1, zones=True),
     Check(
@@ -280,6 +288,7 @@ CHECKS = [
         RERUN,
         3,
         zones=True,
+        makes="rules and target groups of the ALB",
     ),
     Check("L-2.beyond", "Nothing else leads to workers", beyond, "a fixed answer outside /api", RERUN, 1, zones=True),
     Check(
@@ -303,7 +312,7 @@ CHECKS = [
     ),
     Check("L-4.alb", "The ALB waits for slow models", alb_timeout, "an idle timeout of minutes", RERUN, zones=True),
     Check("L-4.nlb", "So does the NLB", nlb_timeout, "an idle timeout of minutes", RERUN, 1, zones=True),
-    Check("L-5.nlb", "The NLB", nlb, "an active internal NLB", RERUN, 2, zones=True),
+    Check("L-5.nlb", "The NLB", nlb, "an active internal NLB", RERUN, 2, zones=True, makes="NLB"),
     Check("L-5.alb", "It leads to its zone's ALB", nlb_to_alb, "a listener whose target is the ALB", RERUN, zones=True),
     Check(
         "L-5.peers",

@@ -125,6 +125,7 @@ CHECKS = [
         "a database that is available",
         "Run {playbook}; it starts one that was stopped.",
         3,
+        makes="database",
     ),
     Check("D-1.engine", "PostgreSQL that has pgvector", engine, "postgres of a version with pgvector", RERUN),
     Check("D-1.private", "Private", private, "no public access, private subnets alone", RERUN, 3),
@@ -138,5 +139,12 @@ CHECKS = [
     Check("D-1.tls", "TLS enforced", tls, "no connections without TLS", RERUN),
     Check("D-1.backups", "Backups", backups, "automated backups", RERUN),
     Check("D-1.class", "The smallest class", smallest, "the smallest class", RERUN, 1),
-    Check("D-1.password", "Its password is kept encrypted", password, "a secret or a SecureString", RERUN),
+    Check(
+        "D-1.password",
+        "Its password is kept encrypted",
+        password,
+        "a secret or a SecureString",
+        RERUN,
+        makes="database's password",
+    ),
 ]

@@ -115,9 +115,17 @@ CHECKS = [
         works,
         "active, and its last update successful",
         "Read the reason, mend it, run {playbook}.",
+        makes="conversation function",
     ),
     Check("F-2.placed", "It is where the database is", placed, "the private subnets of the home zone", RERUN),
-    Check("F-2.invocable", "The API may call it", invocable, "a permission for the API", RERUN),
+    Check(
+        "F-2.invocable",
+        "The API may call it",
+        invocable,
+        "a permission for the API",
+        RERUN,
+        makes="permission for the API to call the function",
+    ),
     Check(
         "F-2.only_api",
         "Nobody else may",

@@ -37,6 +37,7 @@ class Check:
     """One thing that must hold. look(system), or look(system, zone) with zones, yields a Finding for each breach.
 
     The requirement is the part of the id before the dot. remedy says how to mend a breach; {playbook} is the command that deploys.
+    makes names what a deploy makes for it, for the plan of what is missing.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Check:
     remedy: str
     points: int = 2
     zones: bool = False
+    makes: str = ""
 
     @property
     def requirement(self):
@@ -64,6 +66,7 @@ class Result:
     status: str = PASS
     findings: list = field(default_factory=list)
     reasons: list = field(default_factory=list)
+    plan: list = field(default_factory=list)
 
     @property
     def earned(self):
@@ -85,10 +88,13 @@ def judge(check, system):
         remedy=check.remedy,
     )
     blocked = unseen = False
+    plan = []
     for zone in system.zones if check.zones else [None]:
+        here = f"{check.makes} of {zone.name}" if zone else check.makes
         try:
             for finding in check.look(system, zone) if check.zones else check.look(system):
                 place = finding.region or (zone.region if zone else system.home.region)
+                plan += [here] if finding.missing else []
                 result.findings.append(
                     Finding(finding.found, finding.resource, place, finding.expected or check.expected, finding.missing)
                 )
@@ -97,7 +103,9 @@ def judge(check, system):
             result.reasons.append(str(e))
         except NotJudged as e:
             blocked = True
+            plan.append(here)
             result.reasons.append(str(e))
+    result.plan = list(dict.fromkeys(plan)) if check.makes else []
     result.reasons = list(dict.fromkeys(result.reasons))
     if result.findings:
         result.status = FAIL

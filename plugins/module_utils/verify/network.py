@@ -305,6 +305,7 @@ CHECKS = [
         "Run {playbook}; a VPC with another CIDR has to be made anew.",
         3,
         zones=True,
+        makes="VPC",
     ),
     Check(
         "N-2.public",
@@ -313,6 +314,7 @@ CHECKS = [
         "the first /24, in the first availability zone",
         RERUN,
         zones=True,
+        makes="public subnet",
     ),
     Check(
         "N-2.private",
@@ -321,6 +323,7 @@ CHECKS = [
         "the halves of the second /24, in two availability zones, without public addresses",
         RERUN,
         zones=True,
+        makes="private subnets",
     ),
     Check("N-2.three", "No further subnets", three_subnets, "three subnets", "Delete the subnet.", 1, zones=True),
     Check(
@@ -330,6 +333,7 @@ CHECKS = [
         "two route tables, the one that came with the VPC included",
         "Delete those too many, or run {playbook}.",
         zones=True,
+        makes="route tables",
     ),
     Check(
         "N-3.public",
@@ -354,6 +358,7 @@ CHECKS = [
         "an active peering of every pair of zones",
         "Run {playbook}; a request that waits is accepted in the other region.",
         3,
+        makes="peerings of the zones",
     ),
     Check(
         "N-4.routes",
@@ -362,6 +367,7 @@ CHECKS = [
         "a route to every other zone in both tables",
         RERUN,
         zones=True,
+        makes="routes to the other zones",
     ),
     Check(
         "N-5.instance",
@@ -371,6 +377,7 @@ CHECKS = [
         RERUN,
         3,
         zones=True,
+        makes="NAT instance",
     ),
     Check(
         "N-5.check",
@@ -381,7 +388,13 @@ CHECKS = [
         zones=True,
     ),
     Check(
-        "N-5.route", "Private subnets lead to it", nat_route, "a default route to the NAT instance", RERUN, zones=True
+        "N-5.route",
+        "Private subnets lead to it",
+        nat_route,
+        "a default route to the NAT instance",
+        RERUN,
+        zones=True,
+        makes="default route",
     ),
     Check(
         "N-5.forwards",

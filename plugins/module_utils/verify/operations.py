@@ -200,9 +200,10 @@ CHECKS = [
         "a log group for every function",
         RERUN,
         1,
+        makes="log groups of the functions",
     ),
     Check("O-1.access_logs", "The API logs who called", access_logs, "access logs on the stage", RERUN, 1),
-    Check("O-1.dashboard", "A dashboard", dashboard, "a dashboard with widgets", RERUN, 1),
+    Check("O-1.dashboard", "A dashboard", dashboard, "a dashboard with widgets", RERUN, 1, makes="dashboard"),
     Check(
         "O-1.zone_alarms",
         "Alarms of every zone",
@@ -211,6 +212,7 @@ CHECKS = [
         RERUN,
         2,
         zones=True,
+        makes="alarms",
     ),
     Check(
         "O-1.home_alarms",
@@ -219,6 +221,7 @@ CHECKS = [
         "alarms on database, function, store and API",
         RERUN,
         2,
+        makes="alarms on database, function, store and API",
     ),
     Check(
         "O-2.looked_at",

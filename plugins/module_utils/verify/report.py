@@ -8,10 +8,10 @@
     {"system", "account", "taken", "regions", "verified", "score": {points, earned, percent, pass, fail, blocked, unseen},
      "areas": [{"area", "title", and the keys of score}],
      "results": [{"id", "requirement", "requirement_title", "area", "title", "status", "points", "earned", "expected", "remedy",
-                  "findings": [{"found", "resource", "region", "expected", "missing"}], "reasons"}],
+                  "findings": [{"found", "resource", "region", "expected", "missing"}], "reasons", "plan"}],
      "not_probed": [{"what", "why"}], "calls": {region: requests}, "topology": {…}}
 
-verified is true when every check passes. A status is pass, fail, blocked (what it looks at is not there) or unseen (AWS refused to tell).
+verified is true when every check passes. plan is what a deploy would make for a check. A status is pass, fail, blocked (what it looks at is not there) or unseen (AWS refused to tell).
 """
 
 from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS
@@ -51,14 +51,14 @@ def build_report(snapshot, expectations, options):
     }
 
 
-def missing(report):
-    """What a deploy would make: (requirement, found, resource, region) of what is not there at all."""
-    return [
-        (result["requirement"], finding["found"], finding["resource"], finding["region"])
-        for result in report["results"]
-        for finding in result["findings"]
-        if finding["missing"]
-    ]
+def planned(report):
+    """{area's title: what a deploy would make}, of what is not there."""
+    found: dict = {}
+    titles = {area["area"]: area["title"] for area in report["areas"]}
+    for result in report["results"]:
+        if result["plan"]:
+            found.setdefault(titles[result["area"]], []).extend(result["plan"])
+    return found
 
 
 def waiting(report):

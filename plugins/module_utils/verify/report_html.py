@@ -7,7 +7,7 @@
 
 from html import escape
 
-from ansible_collections.lks.llm.plugins.module_utils.verify.report import waiting
+from ansible_collections.lks.llm.plugins.module_utils.verify.report import planned, waiting
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_svg import STATES, render_svg
 
 STYLE = """
@@ -92,6 +92,10 @@ def render_html(report):
         f"<p>{escape(reason)}: <span class='soft'>{escape(', '.join(titles))}</span></p>"
         for reason, titles in waiting(report).items()
     )
+    plan = (
+        f"<p>{escape(title)}: <span class='soft'>{escape(', '.join(parts))}</span></p>"
+        for title, parts in planned(report).items()
+    )
     not_probed = (
         f"<p>{escape(each['what'])}: <span class='soft'>{escape(each['why'])}</span></p>"
         for each in report["not_probed"]
@@ -107,6 +111,7 @@ def render_html(report):
 <h2>Areas</h2><table><tbody>{"".join(area_rows(report))}</tbody></table>
 <h2>Topology</h2>{render_svg(report["topology"])}<p class="legend">{legend}</p>
 {section("Findings", findings(report))}
+{section("A deploy would make", plan)}
 {section("Not judged", waits)}
 {section("Not probed", not_probed)}
 <h2>All checks</h2><details><summary>{len(report["results"])} checks</summary><table><tbody>{"".join(check_rows(report))}</tbody></table></details>

@@ -5,7 +5,7 @@
 
 """The report for a terminal."""
 
-from ansible_collections.lks.llm.plugins.module_utils.verify.report import missing, waiting
+from ansible_collections.lks.llm.plugins.module_utils.verify.report import planned, waiting
 
 WIDTH = 20  # of a bar
 
@@ -37,6 +37,10 @@ def findings(report):
     return lines
 
 
+def few(names, most=12):
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def render_text(report):
     score = report["score"]
     lines = [
@@ -52,10 +56,10 @@ def render_text(report):
     waits = waiting(report)
     if waits:
         lines += ["", f"Not judged: {score['blocked'] + score['unseen']} checks"]
-        lines += [f"  {reason}: {', '.join(title.split()[0] for title in titles)}" for reason, titles in waits.items()]
-    absent = missing(report)
-    if absent:
-        lines += ["", f"Missing: {len(absent)}; a deploy would make them, and what waits for them"]
+        lines += [f"  {reason}: {few([title.split()[0] for title in titles])}" for reason, titles in waits.items()]
+    plan = planned(report)
+    if plan:
+        lines += ["", "A deploy would make", *(f"  {title:<22} {', '.join(parts)}" for title, parts in plan.items())]
     if report["not_probed"]:
         lines += ["", "Not probed", *(f"  {each['what']}: {each['why']}" for each in report["not_probed"])]
     return "\n".join(lines)

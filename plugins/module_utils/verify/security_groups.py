@@ -272,5 +272,14 @@ CHECKS = [
         "Delete the groups too many.",
         zones=True,
     ),
-    Check("X-7.groups", "The planned groups", planned_groups, "the groups that the plan names", RERUN, 1, zones=True),
+    Check(
+        "X-7.groups",
+        "The planned groups",
+        planned_groups,
+        "the groups that the plan names",
+        RERUN,
+        1,
+        zones=True,
+        makes="security groups",
+    ),
 ]

@@ -117,7 +117,7 @@ def told(system):
 
 RERUN = "Run {playbook}."
 CHECKS = [
-    Check("C-1.pool", "The user pool", there, "a user pool with a client", RERUN, 3),
+    Check("C-1.pool", "The user pool", there, "a user pool with a client", RERUN, 3, makes="user pool and its client"),
     Check(
         "C-1.email",
         "E-mail signs in",
@@ -153,6 +153,14 @@ CHECKS = [
         1,
     ),
     Check("C-2.sign_up", "Users sign up by themselves", sign_up, "self sign-up", RERUN, 2),
-    Check("C-3.app", "The client app", app, "an Amplify app, and a branch where its source is known", RERUN, 2),
+    Check(
+        "C-3.app",
+        "The client app",
+        app,
+        "an Amplify app, and a branch where its source is known",
+        RERUN,
+        2,
+        makes="client app",
+    ),
     Check("C-3.variables", "It is told what was deployed", told, "the API's URL and the pool's client", RERUN, 1),
 ]

@@ -131,6 +131,7 @@ CHECKS = [
         "one file system, in the home zone's region",
         "Run {playbook}; delete those too many.",
         3,
+        makes="file system",
     ),
     Check("S-1.bursting", "Bursting throughput", bursting, "bursting throughput", RERUN, 1),
     Check("S-1.backups", "Automatic backups", backups, "automatic backups on", RERUN),
@@ -147,6 +148,7 @@ CHECKS = [
         mount_targets,
         "an available mount target in every private subnet of the home zone",
         RERUN,
+        makes="mount targets",
     ),
     Check(
         "S-2.mounted",

@@ -113,8 +113,10 @@ class Zone:
 
     @cached_property
     def public_subnets(self):
+        """By the plan; where nothing is as planned, those that lead to an internet gateway."""
         planned = planned_subnets(self.vpc["CidrBlock"])
-        return [subnet for subnet in self.subnets if planned and subnet["CidrBlock"] == planned[0]]
+        found = [subnet for subnet in self.subnets if planned and subnet["CidrBlock"] == planned[0]]
+        return found or [subnet for subnet in self.subnets if self.leads_out(subnet["SubnetId"])]
 
     @cached_property
     def private_subnets(self):
@@ -142,6 +144,10 @@ class Zone:
                 if association.get("Main"):
                     main = table
         return main
+
+    def leads_out(self, subnet_id):
+        routes = (self.table_of(subnet_id) or {}).get("Routes", [])
+        return any(route.get("GatewayId", "").startswith("igw-") for route in routes)
 
     @cached_property
     def instances(self):

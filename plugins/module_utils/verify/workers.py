@@ -215,6 +215,7 @@ CHECKS = [
         RERUN,
         4,
         zones=True,
+        makes="workers of every kind",
     ),
     Check("W-1.types", "Their type", types, "t2.large", "Terminate the worker and run {playbook}.", 1, zones=True),
     Check(
@@ -241,6 +242,7 @@ CHECKS = [
         "an association that reaches the host by its tags",
         RERUN,
         zones=True,
+        makes="associations",
     ),
     Check(
         "W-2.source",
@@ -252,7 +254,14 @@ CHECKS = [
         zones=True,
     ),
     Check("W-2.bundle", "The bundle is there", bundle, "the object that the association names", RERUN, 1, zones=True),
-    Check("W-3.pulled", "Models are pulled once", one_puller, "one worker that has pulled them", OUTPUT),
+    Check(
+        "W-3.pulled",
+        "Models are pulled once",
+        one_puller,
+        "one worker that has pulled them",
+        OUTPUT,
+        makes="models on the store",
+    ),
     Check(
         "W-4.models",
         "Every worker lists the models",
