@@ -13,6 +13,7 @@ from ansible_collections.lks.llm.plugins.module_utils.verify import (
     general,
     network,
     operations,
+    reach,
     security_groups,
     sign_in,
     storage,
@@ -33,6 +34,7 @@ CHECKS = [
         api,
         sign_in,
         operations,
+        reach,
     )
     for check in area.CHECKS
 ]

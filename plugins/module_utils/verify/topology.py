@@ -41,7 +41,7 @@ def ways(system):
         "api", "function", "conversations", region, (), ("A-2.paths", "A-2.function", "F-2.invocable", "F-2.works")
     )
     yield Way("function", "database", "5432", region, ("X-1.reach",), ("X-1.rule", "F-1.variables", "D-1.there"))
-    yield Way("api", f"nlb {home.name}", "VPC link", region, (), ("A-3.available", "A-3.link", "L-5.nlb"))
+    yield Way("api", f"nlb {home.name}", "VPC link", region, ("A-3.reach",), ("A-3.available", "A-3.link", "L-5.nlb"))
     for zone in system.zones:
         away = not zone.is_home
         if away:
@@ -66,7 +66,7 @@ def ways(system):
             f"workers {zone.name}",
             "11434",
             zone.region,
-            ("X-2.reach", "L-2.reach"),
+            ("X-2.reach",),
             ("X-2.rule", "L-2.rules", "L-2.members", "W-5.healthy"),
         )
         yield Way(

@@ -226,16 +226,9 @@ def an_instance_has_a_key_pair(account):
     account.home.nat["KeyName"] = "vockey"
 
 
-@breaks("G-6.ssh", "X-4.rule")
+@breaks("G-6.ssh", "X-4.rule", "X-4.closed")
 def ssh_is_open_to_an_office(account):
     allow(account.home.group("lks-sg-nat"), "tcp", 22, "203.0.113.0/24")
-
-
-@breaks("G-7.groups")
-def a_security_group_is_unused(account):
-    group = account.home.group("lks-sg-nat")
-    for interface in account.home["network_interfaces"]:
-        interface["Groups"] = [each for each in interface["Groups"] if each["GroupId"] != group["GroupId"]]
 
 
 @breaks("G-7.groups", "X-7.budget")
@@ -266,7 +259,18 @@ def a_volume_is_left(account):
 
 @breaks("G-7.interfaces")
 def an_interface_is_left(account):
-    interface = {"NetworkInterfaceId": "eni-1", "VpcId": account.home.vpc["VpcId"], "Status": "available", "Groups": []}
+    subnet = account.home.subnet("172.32.1.0/25")["SubnetId"]
+    interface = {
+        "NetworkInterfaceId": "eni-1",
+        "VpcId": account.home.vpc["VpcId"],
+        "SubnetId": subnet,
+        "Status": "available",
+    }
+    interface |= {
+        "PrivateIpAddress": "172.32.1.99",
+        "PrivateIpAddresses": [{"PrivateIpAddress": "172.32.1.99"}],
+        "Groups": [],
+    }
     account.home["network_interfaces"].append({**interface, "Description": "left", "TagSet": []})
 
 
@@ -373,13 +377,13 @@ def a_route_table_too_many(account):
     account.home["route_tables"].append({**table, "RouteTableId": "rtb-1", "Associations": []})
 
 
-@breaks("N-3.public")
+@breaks("N-3.public", "N-5.reach")
 def the_public_table_has_no_gateway(account):
     table = account.away.table("public")
     table["Routes"] = [route for route in table["Routes"] if not route.get("GatewayId", "").startswith("igw-")]
 
 
-@breaks("N-3.private")
+@breaks("N-3.private", "N-5.reach")
 def the_private_table_leads_to_the_gateway(account):
     gateway = account.home["internet_gateways"][0]["InternetGatewayId"]
     for route in account.home.table("private")["Routes"]:
@@ -388,13 +392,13 @@ def the_private_table_leads_to_the_gateway(account):
             route.update(DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway, State="active")
 
 
-@breaks("N-4.peerings")
+@breaks("N-4.peerings", "A-3.reach", "N-4.reach", "S-3.reach")
 def the_peering_waits_for_acceptance(account):
     for region in (account.home, account.away):
         region["vpc_peering_connections"][0]["Status"]["Code"] = "pending-acceptance"
 
 
-@breaks("N-4.routes")
+@breaks("N-4.routes", "A-3.reach", "N-4.reach", "S-3.reach")
 def a_route_to_the_peer_is_deleted(account):
     table = account.away.table("private")
     table["Routes"] = [route for route in table["Routes"] if not route.get("VpcPeeringConnectionId")]
@@ -411,12 +415,12 @@ def the_nat_instance_is_too_large(account):
     account.home.nat["InstanceType"] = "t3.large"
 
 
-@breaks("N-5.instance", "O-3.settled")
+@breaks("N-5.instance", "O-3.settled", "N-5.reach")
 def the_nat_instance_is_stopped(account):
     account.away.nat["State"]["Name"] = "stopped"
 
 
-@breaks("N-5.check")
+@breaks("N-5.check", "N-5.reach")
 def the_nat_instance_checks_addresses(account):
     nat = account.home.nat
     nat["SourceDestCheck"] = True
@@ -427,7 +431,7 @@ def the_nat_instance_checks_addresses(account):
             interface["SourceDestCheck"] = True
 
 
-@breaks("N-5.route")
+@breaks("N-5.route", "N-5.reach")
 def the_default_route_is_deleted(account):
     table = account.home.table("private")
     table["Routes"] = [route for route in table["Routes"] if route.get("DestinationCidrBlock") != "0.0.0.0/0"]
@@ -453,10 +457,29 @@ def fail(region: Region, instance: dict, association: str) -> None:
 
 
 # The subnets and rules of the zone still have the CIDR that it had.
-@breaks("N-1.vpc", "N-6.cidrs", "N-2.public", "N-2.private", "N-2.three", "N-4.routes")
+@breaks("N-1.vpc", "N-2.private", "N-2.public", "N-2.three", "N-4.routes", "N-6.cidrs", "A-3.reach", "N-4.reach")
 def the_zones_overlap(account):
     account.away.vpc["CidrBlock"] = "172.32.0.0/22"
     account.away.vpc["CidrBlockAssociationSet"] = []
+
+
+# Network ACLs are no requirement: what they do shows in what is reached alone.
+
+
+def deny(region: Region, port: int, *, egress: bool, cidr: str) -> None:
+    acl = next(each for each in region["network_acls"] if each["VpcId"] == region.vpc["VpcId"])
+    entry = {"RuleNumber": 1, "Protocol": "6", "RuleAction": "deny", "Egress": egress, "CidrBlock": cidr}
+    acl["Entries"].insert(0, {**entry, "PortRange": {"From": port, "To": port}})
+
+
+@breaks("N-5.reach")
+def a_network_acl_denies_the_web(account):
+    deny(account.away, 443, egress=True, cidr="0.0.0.0/0")
+
+
+@breaks("N-4.reach", "A-3.reach")
+def a_network_acl_denies_the_other_zone(account):
+    deny(account.away, 80, egress=False, cidr="172.32.0.0/23")
 
 
 # Storage
@@ -506,7 +529,7 @@ def the_store_is_open_to_the_public_subnet(account):
     allow(account.home.group("lks-sg-efs"), "tcp", 2049, "172.32.0.0/24")
 
 
-@breaks("S-3.sources")
+@breaks("S-3.sources", "S-3.reach")
 def workers_of_the_other_zone_are_locked_out(account):
     for rule in account.home.group("lks-sg-efs")["IpPermissions"]:
         rule["IpRanges"] = []
@@ -515,12 +538,12 @@ def workers_of_the_other_zone_are_locked_out(account):
 # Security groups
 
 
-@breaks("X-1.rule")
+@breaks("X-1.rule", "X-1.closed")
 def the_database_is_open_to_the_private_subnets(account):
     allow(account.home.group("lks-sg-database"), "tcp", 5432, "172.32.1.0/24")
 
 
-@breaks("X-1.rule")
+@breaks("X-1.rule", "X-1.reach")
 def the_function_is_locked_out(account):
     account.home.group("lks-sg-database")["IpPermissions"] = []
 
@@ -532,43 +555,49 @@ def a_worker_carries_the_databases_group(account):
     worker["SecurityGroups"].append({"GroupId": group["GroupId"], "GroupName": group["GroupName"]})
 
 
-@breaks("X-2.rule")
+@breaks("X-2.rule", "X-2.closed")
 def workers_are_open_to_their_subnets(account):
     allow(account.home.group("lks-sg-llm"), "tcp", 11434, "172.32.1.0/24")
 
 
-@breaks("X-2.rule")
+@breaks("X-2.rule", "X-2.closed")
 def workers_are_open_to_their_subnets_where_groups_are_shared(account):
     allow(account.away.group("lks-sg-llm"), "tcp", 11434, "10.10.1.0/24")
 
 
-@breaks("X-2.rule")
+@breaks("X-2.rule", "A-3.reach", "X-2.reach")
 def the_balancer_is_locked_out(account):
     account.home.group("lks-sg-llm")["IpPermissions"] = []
 
 
-@breaks("X-3.rule")
+@breaks("X-3.rule", "X-3.closed")
 def the_balancer_is_open_to_the_vpc(account):
     allow(account.home.group("lks-sg-lb"), "tcp", 80, "172.32.0.0/23")
 
 
-@breaks("X-3.rule", "X-6.anywhere")
+@breaks("X-3.rule", "X-6.anywhere", "X-3.closed")
 def the_balancer_is_open_to_everybody(account):
     allow(account.home.group("lks-sg-lb"), "tcp", 80, "0.0.0.0/0")
 
 
-@breaks("X-3.rule")
+@breaks("X-3.rule", "A-3.reach", "N-4.reach")
 def api_traffic_is_locked_out(account):
     for rule in account.away.group("lks-sg-llm")["IpPermissions"]:
         rule["IpRanges"] = [each for each in rule["IpRanges"] if not each["CidrIp"].startswith("172.32.")]
 
 
-@breaks("X-4.rule", "X-6.anywhere")
+@breaks("X-3.rule", "X-3.reach", "A-3.reach")
+def half_of_the_balancers_traffic_is_locked_out(account):
+    for rule in account.home.group("lks-sg-lb")["IpPermissions"]:
+        rule["IpRanges"] = [each for each in rule["IpRanges"] if each["CidrIp"] != "172.32.1.128/25"]
+
+
+@breaks("X-4.rule", "X-6.anywhere", "X-4.closed")
 def the_nat_is_open_to_everybody(account):
     allow(account.away.group("lks-sg-nat"), "tcp", 443, "0.0.0.0/0")
 
 
-@breaks("X-4.rule")
+@breaks("X-4.rule", "N-5.reach")
 def the_nat_lost_a_private_subnet(account):
     for rule in account.away.group("lks-sg-nat")["IpPermissions"]:
         rule["IpRanges"] = [each for each in rule["IpRanges"] if each["CidrIp"] != "10.10.1.128/25"]
@@ -579,7 +608,7 @@ def the_store_answers_on_another_port(account):
     allow(account.home.group("lks-sg-efs"), "tcp", 111, "172.32.1.0/24")
 
 
-@breaks("X-5.store", "S-3.sources", "X-6.anywhere", "G-6.ssh")
+@breaks("G-6.ssh", "S-3.sources", "X-5.store", "X-6.anywhere", "S-3.closed")
 def the_store_is_open_to_everything(account):
     allow(account.home.group("lks-sg-efs"), "-1", None, "0.0.0.0/0")
 
@@ -618,12 +647,12 @@ def a_group_has_another_name(account):
 # Workers
 
 
-@breaks("W-1.counts", "L-2.members", "L-3.backup")
+@breaks("L-2.members", "L-3.backup", "W-1.counts", "A-3.reach")
 def a_worker_is_gone(account):
     without(account.away["instances"], account.away.live("lks-worker-chat-zone-b-b"))
 
 
-@breaks("W-1.counts", "O-3.settled")
+@breaks("O-3.settled", "W-1.counts", "A-3.reach")
 def a_worker_is_stopped(account):
     account.home.live("lks-worker-llm-zone-a-b")["State"]["Name"] = "stopped"
 
@@ -706,7 +735,7 @@ def the_root_says_something_else(account):
     account.home.rule("1")["Actions"][0]["FixedResponseConfig"]["MessageBody"] = "Hello"
 
 
-@breaks("L-2.rules")
+@breaks("L-2.rules", "A-3.reach")
 def the_rules_are_in_another_order(account):
     narrow, wide = account.home.rule("10"), account.home.rule("30")
     narrow["Priority"], wide["Priority"] = "30", "10"
@@ -736,7 +765,7 @@ def another_path_is_checked(account):
     account.away.named("target_groups", "lks-tg-chat-zone-b")["HealthCheckPath"] = "/"
 
 
-@breaks("L-3.ports")
+@breaks("L-3.ports", "A-3.reach")
 def workers_are_called_on_another_port(account):
     for each in account.away.named("target_groups", "lks-tg-chat-zone-b")["TargetHealthDescriptions"]:
         each["Target"]["Port"] = 8080
@@ -757,12 +786,12 @@ def the_nlb_faces_the_internet(account):
     account.away.balancer("nlb")["Scheme"] = "internet-facing"
 
 
-@breaks("L-5.alb")
+@breaks("L-5.alb", "A-3.reach", "N-4.reach")
 def the_nlb_leads_nowhere(account):
     account.away.named("target_groups", "lks-tg-nlb-zone-b")["TargetHealthDescriptions"] = []
 
 
-@breaks("L-5.peers", "A-3.target")
+@breaks("A-3.target", "L-5.peers", "A-3.reach")
 def the_listener_for_the_other_zone_is_gone(account):
     nlb = account.home.balancer("nlb")
     nlb["Listeners"] = [each for each in nlb["Listeners"] if each["Port"] == 80]
@@ -771,7 +800,7 @@ def the_listener_for_the_other_zone_is_gone(account):
 # Database
 
 
-@breaks("D-1.there")
+@breaks("D-1.there", "X-1.reach")
 def the_database_is_stopped(account):
     account.home.database["DBInstanceStatus"] = "stopped"
 
@@ -897,7 +926,7 @@ def a_zone_is_called_over_the_internet(account):
     account.home.method("/us-east-1/{proxy+}", "GET")["methodIntegration"]["connectionType"] = "INTERNET"
 
 
-@breaks("A-3.target")
+@breaks("A-3.target", "A-3.reach")
 def the_zones_are_swapped(account):
     for verb in ("GET", "POST"):
         integration = account.home.method("/us-west-2/{proxy+}", verb)["methodIntegration"]
@@ -910,12 +939,12 @@ def a_zones_path_lacks_api(account):
     integration["uri"] = integration["uri"].replace("/api/", "/")
 
 
-@breaks("A-3.available")
+@breaks("A-3.available", "A-3.reach")
 def the_vpc_link_is_pending(account):
     account.home["vpc_links"][0]["status"] = "PENDING"
 
 
-@breaks("A-3.available", "O-3.settled")
+@breaks("A-3.available", "O-3.settled", "A-3.reach")
 def the_vpc_link_failed(account):
     account.home["vpc_links"][0]["status"] = "FAILED"
 
