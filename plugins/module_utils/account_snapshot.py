@@ -433,7 +433,7 @@ def take_snapshot(make_client, regions, options):
     A part that AWS refuses is named in C(refused) and is missing in its region, which is not the same as an empty one.
     """
     counter = Counter()
-    places = {}
+    places: dict = {}
     snapshot: dict = {"regions": {region: {} for region in regions}, GLOBAL: {}, "refused": []}
     with (
         ThreadPoolExecutor(PART_THREADS * len(regions)) as parts,

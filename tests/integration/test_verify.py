@@ -17,7 +17,7 @@ from ansible_collections.lks.llm.plugins.module_utils.verify.judging import FAIL
 from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import REQUIREMENTS
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import System
 
-from .playbooks import ROOT, Cloud, Run
+from .playbooks import BIN, ROOT, Cloud, Run
 from .verify.breakages import BREAKAGES, Account
 
 HOME, AWAY = "us-east-1", "us-west-2"
@@ -105,30 +105,52 @@ def test_every_check_is_broken_once():
     assert broken - {check.id for check in CHECKS} == set()
 
 
-def test_every_area_can_be_chosen(cloud, untouched, tmp_path):
-    run = verify(cloud, tmp_path, "-e", "verify_areas=network,storage", run="areas").must_succeed()
+def judge(cloud: Cloud, **arguments) -> subprocess.CompletedProcess[str]:
+    """The module alone, on a snapshot that was taken."""
+    command = [
+        str(BIN / "ansible"),
+        "localhost",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "-m",
+        "lks.llm.verify_requirements",
+    ]
+    return subprocess.run(
+        [*command, "-a", json.dumps(arguments)],
+        cwd=ROOT,
+        env=cloud.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_areas_can_be_chosen(cloud, untouched, tmp_path):
+    known = {"snapshot": str(untouched[1] / "snapshot.json"), "expectations": {"zones": ZONES}}
+    chosen = judge(cloud, areas=["network", "storage"], report_folder=str(tmp_path), **known)
+    assert chosen.returncode == 0, chosen.stdout
     report = json.loads((tmp_path / "report.json").read_text())
+    assert report["verified"] is True
     assert [area["area"] for area in report["areas"]] == ["network", "storage"]
-    assert "Load balancing" not in run.output
+    refused = judge(cloud, areas=["nonsense"], **known)
+    assert refused.returncode != 0
+    assert "security_groups" in refused.stdout  # the refusal lists what there is
 
 
-def test_an_area_that_is_none_is_refused(cloud, untouched, tmp_path):
-    run = verify(cloud, tmp_path, "-e", "verify_areas=nonsense", run="areas")
-    assert run.returncode != 0
-    assert "security_groups" in run.output  # the refusal lists what there is
+@pytest.fixture(scope="module")
+def broken(cloud, untouched, tmp_path_factory):
+    """The deployed system with all DAMAGES at once; put right again when the tests are through."""
+    expected = {check for damage in DAMAGES for check in damage(cloud)}
+    folder = tmp_path_factory.mktemp("broken")
+    run = verify(cloud, folder, run="broken")
+    yield run, json.loads((folder / "report.json").read_text()), folder, expected
+    cloud.play("site.yml", run="mend").must_succeed()
 
 
-@pytest.mark.usefixtures("untouched")
 class TestTheDeployedSystemItself:
-    """Broken by the API, a dozen ways at once, each in another part; put right again by site.yml."""
-
-    @pytest.fixture(scope="class")
-    def broken(self, cloud, tmp_path_factory):
-        expected = {check for damage in DAMAGES for check in damage(cloud)}
-        folder = tmp_path_factory.mktemp("broken")
-        run = verify(cloud, folder, run="broken")
-        yield run, json.loads((folder / "report.json").read_text()), folder, expected
-        cloud.play("site.yml", run="mend").must_succeed()
+    """Broken through AWS's API, a dozen ways at once, each in another part."""
 
     def test_each_is_reported_and_nothing_else(self, broken):
         run, report, _folder, expected = broken

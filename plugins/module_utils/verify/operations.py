@@ -84,7 +84,7 @@ def last(arn, count):
 def zone_alarms(system, zone):
     """O-1: workers, 5xx, latency and NAT of each zone."""
     balancer = last(zone.alb["LoadBalancerArn"], 3)
-    wanted = [
+    wanted: list = [
         ("5xx answers of the ALB", "AWS/ApplicationELB", ("HTTPCode_ELB_5XX_Count",), {"LoadBalancer": balancer}),
         (
             "5xx answers of the workers",
@@ -118,7 +118,7 @@ def home_alarms(system):
     """O-1: database, function, store, API."""
     home = system.home
     database = {"DBInstanceIdentifier": system.database["DBInstanceIdentifier"]}
-    wanted = [
+    wanted: list = [
         ("the database's storage", "AWS/RDS", ("FreeStorageSpace",), database),
         ("the database's connections", "AWS/RDS", ("DatabaseConnections",), database),
         ("the function's errors", "AWS/Lambda", ("Errors",), {"FunctionName": system.function["FunctionName"]}),

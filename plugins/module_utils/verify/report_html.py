@@ -17,7 +17,7 @@ STYLE = """
 h1{margin:0;font-size:26px}h2{margin:34px 0 10px;font-size:19px}.soft{color:var(--soft)}
 .verdict{display:flex;gap:18px;align-items:center;margin:18px 0;padding:14px 18px;border:1px solid var(--line);border-left:6px solid var(--bad);border-radius:8px;background:var(--back)}
 .verdict.holds{border-left-color:var(--good)}.verdict b{font-size:30px}
-table{width:100%;border-collapse:collapse}th,td{padding:6px 8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}th{font-weight:600;color:var(--soft)}
+table{width:100%;border-collapse:collapse}th,td{padding:6px 8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:middle}th{font-weight:600;color:var(--soft)}
 .bar{width:180px;height:10px;border-radius:5px;background:var(--line);overflow:hidden}.bar i{display:block;height:100%;background:var(--bad)}.bar i.full{background:var(--good)}
 td.n{text-align:right;white-space:nowrap}
 .finding{margin:10px 0;padding:10px 14px;border:1px solid var(--line);border-left:4px solid var(--bad);border-radius:6px;break-inside:avoid}

@@ -26,7 +26,7 @@ def places(topology):
     for index, zone in enumerate(zones):
         left = LEFT + index * (COLUMN + GAP)
         right = left + COLUMN - 85
-        found[f"nat {zone['name']}"] = (right, TOP + 80, "NAT instance", zone["nat"])
+        found[f"nat {zone['name']}"] = (right, TOP + 190, "NAT instance", zone["nat"])
         found[f"nlb {zone['name']}"] = (left + 220 if zone["home"] else left + 85, TOP + 80, "NLB", zone["nlb"])
         found[f"alb {zone['name']}"] = (left + 220 if zone["home"] else left + 85, TOP + 190, "ALB", zone["alb"])
         found[f"workers {zone['name']}"] = (left + 260, TOP + 310, "Workers", "")

@@ -37,11 +37,7 @@ def test_names_that_others_chose_do_no_harm():
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     suites = ElementTree.fromstring(render_junit(found))
-    assert any(
-        "script" in (case.find("failure").text or "")
-        for case in suites.iter("testcase")
-        if case.find("failure") is not None
-    )
+    assert any("script" in (failure.text or "") for failure in suites.iter("failure"))
     assert EVIL in render_text(found)
 
 
