@@ -85,9 +85,11 @@ def listed(service, operation, expression, **params):
 
 
 def images(place, found):
-    """Of the images only those that instances were started from."""
+    """Of the images only those that instances were started from. One that is gone is left out, where asking by its id would fail for all."""
     wanted = sorted({each["ImageId"] for each in found["instances"]})
-    return place.list("ec2", "describe_images", "Images[]", ImageIds=wanted) if wanted else []
+    if not wanted:
+        return []
+    return place.list("ec2", "describe_images", "Images[]", Filters=[{"Name": "image-id", "Values": wanted}])
 
 
 def load_balancers(place, _found):

@@ -26,7 +26,7 @@ options:
     description:
       - What of the requirements is data. C(zones) is a list of dictionaries with C(name), C(region), C(cidr), C(home) (true for exactly one)
         and C(groups), the names of the security groups that are planned, without prefix.
-      - Everything else has a default, such as C(prefix), C(tags), C(role), C(kinds), C(models), C(worker_type), C(database_classes). An unknown
+      - Everything else has a default, such as C(prefix), C(tags), C(role), C(kinds), C(worker_type), C(database_classes). An unknown
         name is refused, and the refusal lists the known ones.
     type: dict
     required: true

@@ -31,7 +31,6 @@ DEFAULTS = {
     "worker_playbook": "worker.yml",
     "models_playbook": "models_check.yml",
     "pull_playbook": "models.yml",
-    "models": ["orca-mini", "llama3", "nomic-embed-text"],
     "balancer_port": 80,
     "root_body": "its Worked!",
     "health_path": "/api/tags",

@@ -7,7 +7,7 @@
 
 import re
 
-from ansible_collections.lks.llm.plugins.module_utils.verify.inventory import inventory, starts
+from ansible_collections.lks.llm.plugins.module_utils.verify.inventory import belongs, inventory, starts
 from ansible_collections.lks.llm.plugins.module_utils.verify.judging import Check, Finding, NotJudged
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import (
     arn_name,
@@ -178,12 +178,17 @@ def unused_groups(system, zone):
             yield Finding(f"nothing carries the security group {group['GroupName']}", group["GroupId"])
 
 
+def is_ours(system, item):
+    """What is in no VPC may be somebody else's. What has no tags is nobody's, so it may well be ours."""
+    return not tags_of(item) or belongs(system, name_of(item), tags_of(item))
+
+
 def unused_addresses(system, zone):
     """G-7"""
     if not zone.vpc:
         return
     for address in zone.part("addresses"):
-        if not address.get("AssociationId") and (system.prefix in name_of(address) or not tags_of(address)):
+        if not address.get("AssociationId") and is_ours(system, address):
             yield Finding(
                 f"the address {address.get('PublicIp', '')} is associated with nothing and costs money",
                 address.get("AllocationId", ""),
@@ -195,7 +200,7 @@ def unused_volumes(system, zone):
     if not zone.vpc:
         return
     for volume in zone.part("volumes"):
-        if volume.get("State") == "available" and not volume.get("Attachments"):
+        if volume.get("State") == "available" and not volume.get("Attachments") and is_ours(system, volume):
             yield Finding(
                 f"volume {name_of(volume)} of {volume['Size']} GiB is attached to nothing", volume["VolumeId"]
             )
