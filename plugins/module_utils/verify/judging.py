@@ -23,13 +23,15 @@ class NotSeen(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, with the resource's id as evidence. missing: it is not there at all, so a deploy would make it."""
+    """What is wrong, with the resource's id as evidence. missing: it is not there at all, so a deploy would make it. zone: the name of
+    the zone that suffers, which need not be where the resource is; empty where all do."""
 
     found: str
     resource: str = ""
     region: str = ""
     expected: str = ""
     missing: bool = False
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,14 @@ def judge(check, system):
                 place = finding.region or (zone.region if zone else system.home.region)
                 plan += [here] if finding.missing else []
                 result.findings.append(
-                    Finding(finding.found, finding.resource, place, finding.expected or check.expected, finding.missing)
+                    Finding(
+                        finding.found,
+                        finding.resource,
+                        place,
+                        finding.expected or check.expected,
+                        finding.missing,
+                        finding.zone or (zone.name if zone else ""),
+                    )
                 )
         except NotSeen as e:
             unseen = True

@@ -147,18 +147,21 @@ def peerings(system):
     for index, zone in enumerate(system.zones):
         for peer in system.zones[index + 1 :]:
             found = peering_between(zone, peer)
+            away = peer.name if zone.is_home else zone.name
             if found is None:
                 yield Finding(
                     f"{zone.name} and {peer.name} are not peered",
                     f"{zone.vpc_id}, {peer.vpc_id}",
                     zone.region,
                     missing=True,
+                    zone=away,
                 )
             elif found["Status"]["Code"] != "active":
                 yield Finding(
                     f"the peering of {zone.name} and {peer.name} is {found['Status']['Code']}",
                     found["VpcPeeringConnectionId"],
                     zone.region,
+                    zone=away,
                 )
 
 

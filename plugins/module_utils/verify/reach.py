@@ -46,13 +46,13 @@ def walk(system, sources, destinations, **question):
     return answer
 
 
-def must(answer, what):
-    """Findings for a way that has to be open, always."""
+def must(answer, what, zone=""):
+    """Findings for a way that has to be open, always. zone: who suffers, where the check is not asked zone by zone."""
     if answer.verdict == "always":
         return
     where = " and from elsewhere it does" if answer.verdict == "sometimes" else ""
     for block in answer.blocks[:3]:
-        yield Finding(f"{what} fails{where}: {block.reason}", block.id, block.region)
+        yield Finding(f"{what} fails{where}: {block.reason}", block.id, block.region, zone=zone)
 
 
 def must_not(answer, what):
@@ -106,7 +106,7 @@ def to_peers(system):
         answer = walk(
             system, sources, destinations, protocol="tcp", port=system.expected["balancer_port"], request={"path": "/"}
         )
-        yield from must(answer, f"from the NLB of {system.home.name} to that of {zone.name}")
+        yield from must(answer, f"from the NLB of {system.home.name} to that of {zone.name}", zone.name)
 
 
 def to_store(system, zone):

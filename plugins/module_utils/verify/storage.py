@@ -87,7 +87,7 @@ def store_sources(system):
     if not system.mount_targets:
         raise NotJudged("the store has no mount targets")
     workers = home.worker_groups
-    away = [cidr for zone in system.peers(home) if zone.vpc_or_none for cidr in zone.private_cidrs]
+    away = {cidr: zone.name for zone in system.peers(home) if zone.vpc_or_none for cidr in zone.private_cidrs}
     served_group, served = False, set()
     for group in home.groups(home.store_groups):
         for rule in permissions(group):
@@ -100,10 +100,14 @@ def store_sources(system):
             else:
                 yield Finding(f"{group['GroupName']} lets {spell(rule)} in", group["GroupId"])
     if workers and not served_group:
-        yield Finding(f"workers of {home.name} are not let in by their group", ", ".join(sorted(home.store_groups)))
-    for cidr in away:
+        yield Finding(
+            f"workers of {home.name} are not let in by their group",
+            ", ".join(sorted(home.store_groups)),
+            zone=home.name,
+        )
+    for cidr, zone in away.items():
         if cidr not in served:
-            yield Finding(f"workers in {cidr} are not let in", ", ".join(sorted(home.store_groups)))
+            yield Finding(f"workers in {cidr} are not let in", ", ".join(sorted(home.store_groups)), zone=zone)
 
 
 def only_nfs(system):

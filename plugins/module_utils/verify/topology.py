@@ -20,28 +20,30 @@ from ansible_collections.lks.llm.plugins.module_utils.verify.system import name_
 
 @dataclass(frozen=True)
 class Way:
-    """From one node to another. proof: checks that prove that it is reachable; checks: what else must hold for it."""
+    """From one node to another. proof: checks that prove that it is reachable; checks: what else must hold for it; zone: whose findings
+    count; shared: the proof is of a longer way, so where it fails this part of it may be good."""
 
     source: str
     target: str
     label: str
-    region: str
+    zone: str
     proof: tuple
     checks: tuple
+    shared: bool = False
 
 
 def ways(system):
     home = system.home
-    region = home.region
-    yield Way("client", "sign-in", "sign in", region, (), ("C-1.pool", "C-1.flows", "C-1.secret"))
+    name = home.name
+    yield Way("client", "sign-in", "sign in", name, (), ("C-1.pool", "C-1.flows", "C-1.secret"))
     yield Way(
-        "client", "api", "calls", region, (), ("A-1.api", "A-1.stage", "A-1.methods", "A-5.preflight", "A-5.errors")
+        "client", "api", "calls", name, (), ("A-1.api", "A-1.stage", "A-1.methods", "A-5.preflight", "A-5.errors")
     )
+    yield Way("api", "function", "conversations", name, (), ("A-2.paths", "A-2.function", "F-2.invocable", "F-2.works"))
+    yield Way("function", "database", "5432", name, ("X-1.reach",), ("X-1.rule", "F-1.variables", "D-1.there"))
     yield Way(
-        "api", "function", "conversations", region, (), ("A-2.paths", "A-2.function", "F-2.invocable", "F-2.works")
+        "api", f"nlb {home.name}", "VPC link", name, ("A-3.reach",), ("A-3.available", "A-3.link", "L-5.nlb"), True
     )
-    yield Way("function", "database", "5432", region, ("X-1.reach",), ("X-1.rule", "F-1.variables", "D-1.there"))
-    yield Way("api", f"nlb {home.name}", "VPC link", region, ("A-3.reach",), ("A-3.available", "A-3.link", "L-5.nlb"))
     for zone in system.zones:
         away = not zone.is_home
         if away:
@@ -49,7 +51,7 @@ def ways(system):
                 f"nlb {home.name}",
                 f"nlb {zone.name}",
                 "peering",
-                zone.region,
+                zone.name,
                 ("N-4.reach",),
                 ("L-5.peers", "N-4.peerings", "N-4.routes"),
             )
@@ -57,7 +59,7 @@ def ways(system):
             f"nlb {zone.name}",
             f"alb {zone.name}",
             "80",
-            zone.region,
+            zone.name,
             ("X-3.reach",),
             ("L-5.alb", "X-3.rule", "L-1.port"),
         )
@@ -65,7 +67,7 @@ def ways(system):
             f"alb {zone.name}",
             f"workers {zone.name}",
             "11434",
-            zone.region,
+            zone.name,
             ("X-2.reach",),
             ("X-2.rule", "L-2.rules", "L-2.members", "W-5.healthy"),
         )
@@ -73,7 +75,7 @@ def ways(system):
             f"workers {zone.name}",
             "store",
             "2049",
-            zone.region,
+            zone.name,
             ("S-3.reach",),
             ("S-3.sources", "S-2.targets", "S-2.mounted"),
         )
@@ -81,22 +83,24 @@ def ways(system):
             f"workers {zone.name}",
             f"nat {zone.name}",
             "web",
-            zone.region,
+            zone.name,
             ("N-5.reach",),
             ("N-5.route", "N-5.check", "X-4.rule", "N-5.forwards", "N-5.instance"),
         )
 
 
-def status_in(result, region):
-    """A check's status in one region: findings of other regions are none of its business."""
+def status_in(result, zone):
+    """A check's status for one zone: findings of others are none of its business."""
     if result.status == FAIL:
-        return FAIL if any(finding.region in ("", region) for finding in result.findings) else PASS
+        return FAIL if any(finding.zone in ("", zone) for finding in result.findings) else PASS
     return result.status
 
 
 def judge_way(way, results):
     """proven (an engine has walked it), good (as described), broken, or unknown; and the checks that say so."""
-    chosen = {name: status_in(results[name], way.region) for name in (*way.proof, *way.checks) if name in results}
+    chosen = {name: status_in(results[name], way.zone) for name in (*way.proof, *way.checks) if name in results}
+    if way.shared:
+        chosen = {name: status for name, status in chosen.items() if name not in way.proof or status == PASS}
     failed = sorted(name for name, status in chosen.items() if status == FAIL)
     if failed:
         return "broken", failed
@@ -139,7 +143,7 @@ def zone_nodes(system, zone):
 
 
 def draw_up(system, results):
-    """{"zones": […], "once": {node: name or ""}, "ways": [{source, target, label, region, state, checks}]}"""
+    """{"zones": […], "once": {node: name or ""}, "ways": [{source, target, label, zone, state, checks}]}"""
     known = {result.id: result for result in results}
     drawn = []
     for way in ways(system):
@@ -149,7 +153,7 @@ def draw_up(system, results):
                 "source": way.source,
                 "target": way.target,
                 "label": way.label,
-                "region": way.region,
+                "zone": way.zone,
                 "state": state,
                 "checks": checks,
             }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from ansible_collections.lks.llm.plugins.module_utils.verify.judging import FAIL, PASS, Finding, Result
 from ansible_collections.lks.llm.plugins.module_utils.verify.report import build_report
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_html import render_html
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_junit import render_junit
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_text import render_text
+from ansible_collections.lks.llm.plugins.module_utils.verify.topology import Way, judge_way
 
 A = {"name": "zone-a", "region": "us-east-1", "cidr": "172.32.0.0/23", "home": True}
 C = {"name": "zone-c", "region": "eu-west-1", "cidr": "10.30.0.0/23"}
@@ -74,3 +76,27 @@ def test_the_table_has_a_row_for_each_area_and_a_sum():
     rows = [line for line in text.splitlines() if " % " in line]
     assert [line.split("  ")[1].strip() for line in rows] == ["Network", "Storage", "All"]
     assert "Not probed" in text
+
+
+class TestWhatAWayIs:
+    def result(self, name, *zones):
+        findings = [Finding("wrong", zone=zone) for zone in zones]
+        return {name: Result(name, "N-1", "network", "", 1, "", "", FAIL if zones else PASS, findings)}
+
+    def judge(self, *results, shared=False):
+        way = Way("a", "b", "80", "zone-b", ("proof",), ("rule",), shared)
+        return judge_way(way, {name: result for each in results for name, result in each.items()})[0]
+
+    def test_it_is_proven_where_it_was_walked_and_good_where_it_was_only_described(self):
+        assert self.judge(self.result("proof"), self.result("rule")) == "proven"
+        assert self.judge(self.result("rule")) == "good"
+        assert self.judge() == "unknown"
+
+    def test_findings_of_other_zones_are_none_of_its_business(self):
+        assert self.judge(self.result("proof"), self.result("rule", "zone-a")) == "proven"
+        assert self.judge(self.result("proof"), self.result("rule", "zone-a", "zone-b")) == "broken"
+        assert self.judge(self.result("proof"), self.result("rule", "")) == "broken"
+
+    def test_where_a_longer_way_fails_this_part_of_it_may_be_good(self):
+        assert self.judge(self.result("proof", "zone-b"), self.result("rule"), shared=True) == "good"
+        assert self.judge(self.result("proof", "zone-b"), self.result("rule")) == "broken"
