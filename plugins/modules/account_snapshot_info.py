@@ -22,7 +22,7 @@ author:
 options:
   path:
     description:
-      - The file to write. Its folder is made. It can be read by its owner only.
+      - The file to write, in check mode too. Its folder is made. It can be read by its owner only.
       - Without it the snapshot is returned in RV(snapshot), which can be some megabytes.
     type: path
   regions:
