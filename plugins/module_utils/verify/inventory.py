@@ -5,6 +5,8 @@
 
 """All that belongs to the system and can have a name, tags and descriptions: G-3, G-4 and O-3 look at it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import name_of, tags_of

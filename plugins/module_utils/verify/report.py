@@ -11,7 +11,8 @@
                   "findings": [{"found", "resource", "region", "expected", "missing"}], "reasons", "plan"}],
      "not_probed": [{"what", "why"}], "calls": {region: requests}, "topology": {…}}
 
-verified is true when every check passes. plan is what a deploy would make for a check. A status is pass, fail, blocked (what it looks at is not there) or unseen (AWS refused to tell).
+verified is true when every check passes. plan is what a deploy would make for a check. A status is
+pass, fail, blocked (what it looks at is not there) or unseen (AWS refused to tell).
 """
 
 from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS

@@ -118,10 +118,11 @@ def way(drawn, found):
 def zone_frame(zone, left):
     there = zone["vpc"]
     said = f"{zone['name']}  {zone['region']}  {zone['cidr']}" + ("" if there else "  (no VPC)")
+    subnets = f"public {', '.join(zone['public']) or '-'}   private {', '.join(zone['private']) or '-'}"
     return (
         f'<g class="zone{"" if there else " absent"}"><rect x="{left}" y="{TOP}" width="{COLUMN}" height="{HEIGHT}" rx="10"/>'
         f"{text(left + 14, TOP + 24, said, 'zone-name')}"
-        f"{text(left + 14, TOP + HEIGHT - 14, 'public ' + (', '.join(zone['public']) or '-') + '   private ' + (', '.join(zone['private']) or '-'), 'kind')}</g>"
+        f"{text(left + 14, TOP + HEIGHT - 14, subnets, 'kind')}</g>"
     )
 
 
@@ -133,7 +134,8 @@ def render_svg(topology):
     parts = [
         f'<svg viewBox="0 0 {width} {TOP + HEIGHT + 20}" role="img" aria-label="Topology" xmlns="http://www.w3.org/2000/svg"><defs>',
         *(
-            f'<marker id="arrow-{state}" class="arrow {state}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+            f'<marker id="arrow-{state}" class="arrow {state}" viewBox="0 0 8 8" refX="7" refY="4"'
+            ' markerWidth="7" markerHeight="7" orient="auto">'
             '<path d="M0 0L8 4L0 8z"/></marker>'
             for state in STATES
         ),

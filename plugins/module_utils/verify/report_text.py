@@ -10,7 +10,7 @@ from ansible_collections.lks.llm.plugins.module_utils.verify.report import plann
 WIDTH = 20  # of a bar
 
 
-def bar(percent):
+def gauge(percent):
     filled = WIDTH if percent == 100 else min(WIDTH - 1, round(WIDTH * percent / 100))
     return "#" * filled + "." * (WIDTH - filled)
 
@@ -19,7 +19,7 @@ def row(title, figures):
     notes = [f"{figures['fail']} failed"] if figures["fail"] else []
     notes += [f"{figures['blocked']} wait"] if figures["blocked"] else []
     notes += [f"{figures['unseen']} not seen"] if figures["unseen"] else []
-    return f"  {title:<22} {bar(figures['percent'])} {figures['percent']:>3} %  {figures['earned']:>3} of {figures['points']:<3}  {', '.join(notes)}".rstrip()
+    return f"  {title:<22} {gauge(figures['percent'])} {figures['percent']:>3} %  {figures['earned']:>3} of {figures['points']:<3}  {', '.join(notes)}".rstrip()
 
 
 def findings(report):

@@ -176,7 +176,8 @@ def one_puller(system):
         yield Finding(f"no worker has applied {playbook}, which pulls the models", system.home.name, missing=True)
     if len(pulled) > 1:
         yield Finding(
-            "models are pulled by more than one worker", ", ".join(sorted(instance for _zone, instance, _ in pulled))
+            "models are pulled by more than one worker",
+            ", ".join(sorted(instance for _zone, instance, _status in pulled)),
         )
     for zone, instance, (association, status) in pulled:
         if status != "Success":
