@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm destroy requests stop test lint unit function integration roles role packages bench bench-function constraints
+.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration roles role packages bench bench-function constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ site: venv ## Build (or bring up to date) the whole system; local cloud by defau
 
 confirm: venv ## Confirm the user who signed up with EMAIL=user@example.com
 	$(ANSIBLE) -i $(INVENTORY) playbooks/confirm.yml -e email=$(EMAIL)
+
+verify: venv ## Check every requirement on what is there; AREAS=network,storage for some; the report is in reports/
+	$(ANSIBLE) -i $(INVENTORY) playbooks/verify.yml $(if $(AREAS),-e verify_areas=$(AREAS))
 
 destroy: venv ## Remove the whole system; on a real account with CONFIRM=<its name>, such as lks-llm
 	$(ANSIBLE) -i $(INVENTORY) playbooks/destroy.yml $(if $(CONFIRM),-e destroy_confirm=$(CONFIRM))
