@@ -37,6 +37,11 @@ from ansible_collections.lks.llm.plugins.module_utils.elbv2_listeners import (
 )
 from ansible_collections.lks.llm.plugins.module_utils.tags import plan_tags
 
+UNDELETABLE = {
+    "OperationNotPermitted": "it is protected; set its attribute deletion_protection.enabled to false",
+    "ResourceInUse": "a VPC link or another service uses it; delete that first",
+}
+
 
 def create_load_balancer(client, request):
     return call(client, "create_load_balancer", f"create load balancer {request['Name']}", **request)["LoadBalancers"][
@@ -428,15 +433,10 @@ def ensure_absent(client, module, balancer_type):
         try:
             # Its listeners and rules go with it. To delete them one by one is refused while a target group holds the balancer as target.
             delete_load_balancer(client, arn)
-        except is_ansible_aws_error_code("OperationNotPermitted") as e:
+        except is_ansible_aws_error_code(list(UNDELETABLE)) as e:
+            code = e.exception.response["Error"]["Code"]
             raise Elbv2Error(
-                message=f"Load balancer {name} cannot be deleted: it is protected; set its attribute deletion_protection.enabled to false",
-                exception=e.exception,
-            ) from e
-        except is_ansible_aws_error_code("ResourceInUse") as e:
-            raise Elbv2Error(
-                message=f"Load balancer {name} cannot be deleted: a VPC link or another service uses it; delete that first",
-                exception=e.exception,
+                message=f"Load balancer {name} cannot be deleted: {UNDELETABLE[code]}", exception=e.exception
             ) from e
         if module.params["wait"]:
             wait_for_load_balancer(client, name, arn, "load_balancer_deleted", module.params["wait_timeout"])

@@ -79,7 +79,7 @@ def arn_identity(arn):
 def parent_arn(arn):
     """The resource that a part lives and dies with, or an empty string."""
     service, kind = arn_kind(arn)
-    head, _, resource = arn.rpartition(":")
+    head, dummy, resource = arn.rpartition(":")
     steps = resource.split("/")
     if service == "elasticloadbalancing" and kind in ("listener", "listener-rule"):
         return f"{head}:{'/'.join(['loadbalancer', *steps[1:4]])}"

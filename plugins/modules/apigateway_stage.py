@@ -369,7 +369,7 @@ def setting_key(path, method):
 def normalise_method_settings(settings):
     result = {}
     for key, values in (settings or {}).items():
-        path, _, method = key.rpartition("/")
+        path, dummy, method = key.rpartition("/")
         names = {aws: option for option, _step, aws in METHOD_SETTINGS}
         result[setting_key(path or "/", method)] = {
             option: values[aws] for aws, option in names.items() if values.get(aws) is not None
@@ -413,7 +413,7 @@ def build_desired(params):
 
 
 def patch_key(key):
-    path, _, method = key.rpartition("/")
+    path, dummy, method = key.rpartition("/")
     if path == "*":
         return f"/*/{method}"
     return f"/{escape_pointer('/' + path.strip('/'))}/{method}"

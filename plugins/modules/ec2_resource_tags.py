@@ -218,9 +218,9 @@ def ensure_tags(client, module):
     changes = diff_tags(resources, current, module.params["purge_tags"])
     results = build_results(resources, current, changes)
     if not module.check_mode:
-        for ids, keys in build_batches({name: remove for name, (_, remove) in changes.items()}, SET_AT_ONCE):
+        for ids, keys in build_batches({name: remove for name, (dummy, remove) in changes.items()}, SET_AT_ONCE):
             delete_tags(client, ids, keys)
-        for ids, tags in build_batches({name: to_set for name, (to_set, _) in changes.items()}, SET_AT_ONCE):
+        for ids, tags in build_batches({name: to_set for name, (to_set, dummy) in changes.items()}, SET_AT_ONCE):
             create_tags(client, ids, tags)
     return {
         "changed": bool(changes),

@@ -134,7 +134,7 @@ resources:
       type: bool
 stale:
   description:
-    - What the tagging API shows but the owning service says is gone. The same keys, with RV(stale[].stale=true).
+    - What the tagging API shows but the owning service says is gone. The same keys, with C(stale) being true.
   returned: always
   type: list
   elements: dict

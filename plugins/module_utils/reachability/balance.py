@@ -173,8 +173,7 @@ def zone_of(network: Network, target: Target, interface: Interface | None) -> st
 
 
 def answering(network: Network, balancer: Balancer, protocol: str, port: int) -> tuple[Interface, ...]:
-    """The nodes that the balancer's name leads to: an NLB's without targets in their zone are left out, unless all are.
-    """
+    """The nodes that the balancer's name leads to: an NLB's without targets in their zone are left out, unless all are."""
     nodes = tuple(network.interfaces[each] for each in balancer.nodes)
     listener = listener_on(balancer, protocol, port)
     if listener is None or not balancer.network:
