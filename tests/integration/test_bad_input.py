@@ -109,7 +109,7 @@ def test_expired_credentials_are_named(empty_cloud):
     environment = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{empty_cloud.port}",
         "AWS_ACCESS_KEY_ID": "ASIAEXPIRED",
-        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_SECRET_ACCESS_KEY": "secret-of-a-past-session",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     said = refused(empty_cloud, "-e", json.dumps({"cloud_environment": environment}))
