@@ -17,6 +17,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs side by side (pytest -n): files, whose tests share fixtures, but all that look at the deployed system together."""
     for item in items:
