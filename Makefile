@@ -61,7 +61,7 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 	$(BIN)/pytest tests/function
 
 integration: venv-dev ## The playbooks and modules against the local cloud
-	$(BIN)/pytest -n 2 --dist loadgroup tests/integration
+	$(BIN)/pytest tests/integration
 
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
 	$(BIN)/python -m tests.machines.scenarios

@@ -17,14 +17,6 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs side by side (pytest -n): files, whose tests share fixtures, but all that look at the deployed system together."""
-    for item in items:
-        shared = {"cloud", "first_run"} & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("deployed" if shared else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def empty_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A local cloud on which nothing is ever built."""
