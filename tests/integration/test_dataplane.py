@@ -15,6 +15,8 @@ UID = "11111111-1111-4111-8111-111111111111"
 DATABASE, FUNCTION, MIGRATION = "lks-database", "lks-conversations", "lks-conversations-migrate"
 PASSWORDS = ("/lks-llm/database/admin-password", "/lks-llm/database/user-password")
 
+pytestmark = pytest.mark.long
+
 
 class Account:
     """Clients of the home region, and what tests ask of them."""
