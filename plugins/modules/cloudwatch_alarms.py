@@ -198,7 +198,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
 
 # DescribeAlarms and DeleteAlarms take as many names.
 NAMES_AT_ONCE = 100
-DAY, WEEK, HOUR = 86400, 604800, 3600
+DAY = 86400
+WEEK = 604800
+HOUR = 3600
 # Option, key in CloudWatch's calls.
 FIELDS = (
     ("name", "AlarmName"),
