@@ -10,7 +10,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import InvalidResourceId, SSMException
-from moto.ssm.models import Documents, Parameter, ParameterDict, SimpleSystemManagerBackend
+from moto.ssm.models import Command, Documents, Parameter, ParameterDict, SimpleSystemManagerBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from localcloud import ACCOUNT
@@ -353,6 +353,12 @@ OPERATIONS = (
 sent = SimpleSystemManagerResponse.send_command
 
 
+def addressed(command: Command) -> list[str]:
+    """The instances that a command's targets mean: none without targets, where moto's own takes every instance of the region."""
+    online = instances.online(command.account_id, command.backend_region)
+    return list(instances.targeted(online, command.targets))
+
+
 def canonical_parameter(account: str, region: str, name: str) -> Parameter | None:
     """Canonical's public parameter for its newest image of a release, of the images that EC2 has."""
     found = CANONICAL.fullmatch(name)
@@ -385,6 +391,7 @@ def install() -> None:
     for operation in OPERATIONS:
         setattr(SimpleSystemManagerResponse, operation.__name__, operation)
     SimpleSystemManagerResponse.send_command = send_command  # type: ignore[method-assign]
+    Command._get_instance_ids_from_targets = addressed  # type: ignore[method-assign]
 
     own_documents = SimpleSystemManagerBackend._get_documents
 

@@ -19,12 +19,16 @@ def ssm(modules):
 
 @pytest.fixture
 def instance(modules, ssm, request) -> str:
+    return launch(modules, ssm, request.node.name)
+
+
+def launch(modules, ssm, test: str) -> str:
     answer = modules.cloud.client("ec2", REGION).run_instances(
         ImageId=ssm.get_parameter(Name=PUBLIC_IMAGE)["Parameter"]["Value"],
         MinCount=1,
         MaxCount=1,
         IamInstanceProfile={"Name": "LabInstanceProfile"},
-        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Test", "Value": request.node.name}]}],
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Test", "Value": test}]}],
     )
     return answer["Instances"][0]["InstanceId"]
 
@@ -70,7 +74,8 @@ def test_a_document_of_aws_is_described_and_cannot_be_deleted(ssm):
         ssm.delete_document(Name="AWS-ApplyAnsiblePlaybooks")
 
 
-def test_a_command_reports_what_became_of_it(ssm, instance):
+def test_a_command_reports_what_became_of_it(modules, ssm, instance):
+    launch(modules, ssm, "not meant")
     sent = ssm.send_command(
         DocumentName="AWS-ApplyAnsiblePlaybooks",
         InstanceIds=[instance],
@@ -84,7 +89,20 @@ def test_a_command_reports_what_became_of_it(ssm, instance):
     assert (found["Status"], found["ResponseCode"]) == ("Failed", 1)
     assert "NoSuchBucket" in found["StandardErrorContent"]
     listed = ssm.list_command_invocations(CommandId=sent["CommandId"], Details=True)["CommandInvocations"]
+    assert [each["InstanceId"] for each in listed] == [instance]
     assert "NoSuchBucket" in listed[0]["CommandPlugins"][0]["Output"]
+
+
+def test_a_command_goes_to_its_targets(modules, ssm, instance):
+    other = launch(modules, ssm, "also meant")
+    launch(modules, ssm, "not meant")
+    sent = ssm.send_command(
+        DocumentName="AWS-RunShellScript",
+        Targets=[{"Key": "tag:Test", "Values": ["also meant", "test_a_command_goes_to_its_targets"]}],
+        Parameters={"commands": ["id"]},
+    )["Command"]
+    listed = ssm.list_command_invocations(CommandId=sent["CommandId"])["CommandInvocations"]
+    assert {each["InstanceId"] for each in listed} == {instance, other}
 
 
 def test_an_instance_tells_which_associations_it_has(ssm, instance):
