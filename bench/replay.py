@@ -95,7 +95,7 @@ class Replay:
             answer = client._make_api_call(record["operation"], parameters)
         except botocore.exceptions.ClientError:
             failed = True
-        except (botocore.exceptions.BotoCoreError, KeyError, ValueError) as error:
+        except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError, KeyError, ValueError) as error:
             self.unlike.append(f"{record['service']} {record['operation']}: {error}")
         seconds = time.perf_counter() - started
         if failed != (record["status"] >= 400):
@@ -110,7 +110,7 @@ class Replay:
     @staticmethod
     def parse(client: Any, record: dict[str, Any]) -> Any:
         operation = client.meta.service_model.operation_model(record["operation"])
-        parser = botocore.parsers.create_parser(client.meta.service_model.protocol)
+        parser = botocore.parsers.create_parser(client.meta.service_model.resolved_protocol)
         body = base64.b64decode(record["body"])
         return parser.parse(
             {"status_code": record["status"], "headers": record["headers"], "body": body}, operation.output_shape
