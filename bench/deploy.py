@@ -95,10 +95,8 @@ def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
         cloud(home, "stop", f"--port={port}")
     answer = json.loads(done.stdout)
     if answer["unlike"]:
-        print(
-            f"{len(answer['unlike'])} replayed calls ended otherwise than recorded, such as: {answer['unlike'][0]}",
-            file=sys.stderr,
-        )
+        print(f"{len(answer['unlike'])} replayed calls ended otherwise than recorded:", file=sys.stderr)
+        print(*sorted(set(answer["unlike"])), sep="\n", file=sys.stderr)
     return answer["runs"]
 
 

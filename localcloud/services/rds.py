@@ -296,11 +296,23 @@ class Backend(models.RDSBackend):
 
     def modify_db_parameter_group(self, db_parameter_group_name: str, db_parameter_group_parameters: Any) -> Any:
         group = super().modify_db_parameter_group(db_parameter_group_name, db_parameter_group_parameters)
+        self.obey(group)
+        return group
+
+    def reset_db_parameter_group(self, name: str, parameters: list[dict[str, Any]] | None) -> Any:
+        """None resets all. https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ResetDBParameterGroup.html"""
+        group = self.describe_db_parameter_groups({"db_parameter_group_name": name})[0]
+        for key in list(group.parameters) if parameters is None else [each["ParameterName"] for each in parameters]:
+            group.parameters.pop(key, None)
+        self.obey(group)
+        return group
+
+    def obey(self, group: Any) -> None:
+        """The group's running servers do what it says from now on."""
         for instance in self.databases.values():
             machine = getattr(instance, "machine", None)
             if machine and machine.server and group in instance.db_parameter_groups():
                 machine.server.set_force_tls(machine.instance.forces_tls())
-        return group
 
     def reset(self) -> None:
         for instance in list(self.databases.values()):
@@ -334,6 +346,12 @@ class Calls:
         parameters = catalog.parameters(group.family, dict(group.parameters))
         source = self.params.get("Source")
         return ActionResult({"Parameters": [each for each in parameters if source in (None, each["Source"])]})
+
+    def reset_db_parameter_group(self: Any) -> ActionResult:
+        name = self.params.get("DBParameterGroupName")
+        every = self.params.get("ResetAllParameters") or not self.params.get("Parameters")
+        self.backend.reset_db_parameter_group(name, None if every else self.params["Parameters"])
+        return ActionResult({"DBParameterGroupName": name})
 
     def describe_orderable_db_instance_options(self: Any) -> ActionResult:
         engine = self.params.get("Engine")

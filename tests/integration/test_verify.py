@@ -141,14 +141,14 @@ def test_areas_can_be_chosen(cloud, untouched, tmp_path):
 
 @pytest.fixture(scope="module")
 def broken(cloud, untouched, tmp_path_factory):
-    """The deployed system with all DAMAGES at once; put right again when the tests are through."""
+    """The deployed system with all DAMAGES at once."""
     expected = {check for damage in DAMAGES for check in damage(cloud)}
     folder = tmp_path_factory.mktemp("broken")
     run = verify(cloud, folder, run="broken")
-    yield run, json.loads((folder / "report.json").read_text()), folder, expected
-    cloud.play("site.yml", run="mend").must_succeed()
+    return run, json.loads((folder / "report.json").read_text()), folder, expected
 
 
+@pytest.mark.breaks
 class TestTheDeployedSystemItself:
     """Broken through AWS's API, a dozen ways at once, each in another part."""
 
