@@ -17,18 +17,6 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What breaks the deployed system comes last. Under pytest-xdist's loadgroup the files that share it go to one worker, and every
-    other file stays whole."""
-    here = Path(__file__).parent
-    own = [item for item in items if isinstance(item, pytest.Function) and here in item.path.parents]
-    shared = {item.path for item in own if "first_run" in item.fixturenames}
-    for item in own:
-        item.add_marker(pytest.mark.xdist_group("deployed" if item.path in shared else item.path.stem))
-    items.sort(key=lambda item: item.get_closest_marker("breaks") is not None)
-
-
 @pytest.fixture(scope="session")
 def empty_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A local cloud on which nothing is ever built."""
