@@ -15,6 +15,8 @@ description:
   - This plugin starts one helper process for each run of a playbook, which does that once. Modules of the collections named in O(collections)
     then run in processes forked from it, one for each execution, so that nothing of one is seen by another.
   - What a module gets (arguments, environment, working directory) and how its answer is read do not change.
+  - Ansible forks a worker for each task, too, and each loads the Jinja filters and tests that it uses. This plugin loads Ansible's own, and
+    those of the collections that O(filters) names one of, before the first fork.
   - A task runs the ordinary way where it uses another connection than C(local), another Python than the playbook's, C(become), C(async),
     an action plugin of its own, or environment variables that act on the start of Python; so does every task where this version of
     ansible-core is not known to this plugin, which is then said once.
@@ -31,6 +33,16 @@ options:
         key: collections
     env:
       - name: ANSIBLE_WARM_COLLECTIONS
+  filters:
+    description: Jinja filters of collections, by their full names. All filters of a filter's collection are loaded with it.
+    type: list
+    elements: str
+    default: []
+    ini:
+      - section: callback_warm
+        key: filters
+    env:
+      - name: ANSIBLE_WARM_FILTERS
   enabled:
     description: Whether to do anything at all.
     type: bool
@@ -48,6 +60,8 @@ EXAMPLES = r"""
 # ansible.cfg
 # [defaults]
 # callbacks_enabled = lks.llm.warm
+# [callback_warm]
+# filters = ansible.utils.ipaddr
 """
 
 from pathlib import Path
@@ -74,6 +88,7 @@ class CallbackModule(CallbackBase):
             return
         warm.start(self.get_option("collections"))
         action_loader.add_directory(str(Path(warm.__file__).parent / "warm_action"))
+        warm.load_ahead(self.get_option("filters"))
 
     def v2_playbook_on_stats(self, stats):
         warm.stop()

@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import inspect
 import json
 import os
@@ -24,7 +26,15 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import module_loader
+from ansible.plugins.loader import (
+    action_loader,
+    connection_loader,
+    filter_loader,
+    lookup_loader,
+    module_loader,
+    shell_loader,
+    test_loader,
+)
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 PROFILE = "legacy"  # how module arguments and results are written, unless a module says otherwise; none of AWS's does
@@ -39,6 +49,20 @@ REACHED = {
 }
 # Variables that act when Python starts or when botocore is imported: too late for a process that has done both.
 STARTING = ("PYTHON", "LD_", "DYLD_", "BOTOCORE_", "OPENSSL_", "SSL_")
+# Plugins of Ansible's own that most tasks use.
+EVERY_TASK = (
+    (action_loader, ("ansible.legacy.normal",)),
+    (connection_loader, ("ansible.builtin.local",)),
+    (lookup_loader, ("ansible.builtin.file", "ansible.builtin.template")),
+    (shell_loader, ("ansible.builtin.sh",)),
+)
+# Where Jinja's own filters and tests are looked for first, and how modules are spoken to.
+ALSO = (
+    "ansible_collections.ansible.builtin.plugins.filter",
+    "ansible_collections.ansible.builtin.plugins.test",
+    "ansible.module_utils._internal._json._profiles._module_legacy_c2m",
+    "ansible.module_utils._internal._json._profiles._module_legacy_m2c",
+)
 SIZE = struct.Struct("!Q")
 
 
@@ -105,6 +129,26 @@ def _ansible_folder() -> str:
     import ansible
 
     return str(Path(ansible.__file__).parents[1])
+
+
+def load_ahead(filters: list[str]) -> None:
+    """Loads what tasks need into this process once, rather than in each of the workers that Ansible forks from it.
+
+    A filter that cannot be loaded is left to the task that uses it, which says so.
+    """
+    for loader in (filter_loader, test_loader):
+        for _dummy in loader.all():
+            pass
+    for name in filters:
+        with contextlib.suppress(Exception):
+            filter_loader.get(name)
+    for loader, names in EVERY_TASK:
+        for name in names:
+            loader.get(name, class_only=True)
+    for name in ALSO:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def stop() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.machinery
@@ -69,7 +70,6 @@ class Models:
     """botocore's data files, parsed once. Each process may take each parsed file once, since botocore changes some after loading."""
 
     def __init__(self) -> None:
-        import boto3.session
         import botocore.loaders
 
         self.parsed: dict[str, object] = {}
@@ -85,8 +85,9 @@ class Models:
 
         botocore.loaders.JSONFileLoader.load_file = load_file
         self.loader = botocore.loaders.JSONFileLoader()
+        self.python_name = botocore.xform_name  # it remembers
 
-        # Each client asks three times which services there are, which is a look into some 400 folders.
+        # Each client asks for each kind of data which services have it, which is a look into some 400 folders.
         listed: dict[tuple, list] = {}
         list_services = botocore.loaders.Loader.list_available_services
 
@@ -97,13 +98,44 @@ class Models:
             return list(listed[key])
 
         botocore.loaders.Loader.list_available_services = list_available_services
-        boto3.session.Session().get_available_services()
 
     def take(self, path: str) -> None:
         if path not in self.parsed:
             data = self.load(self.loader, path)
             if data is not None:
                 self.parsed[path] = data
+                for operation in data.get("operations", ()):
+                    self.python_name(operation)
+
+
+def remember() -> None:
+    """Lets botocore remember what it finds out anew for each session: whether a handler takes keywords, and what an event is called today."""
+    import botocore.compat
+    import botocore.hooks
+
+    botocore.hooks.accepts_kwargs = functools.cache(botocore.compat.accepts_kwargs)
+    prepare = botocore.hooks.EventAliaser.__init__
+    names: dict[str, str] = {}
+
+    def prepare_aliaser(aliaser: Any, *arguments: Any, **options: Any) -> None:
+        prepare(aliaser, *arguments, **options)
+        if aliaser._event_aliases == botocore.hooks.EVENT_ALIASES:
+            aliaser._alias_name_cache = names
+
+    botocore.hooks.EventAliaser.__init__ = prepare_aliaser
+
+
+def rehearse(models: Models) -> None:
+    """Makes a client, as each module will: what botocore remembers of that, each module's process knows from its start."""
+    import boto3.session
+
+    session = boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key="unused", region_name="us-east-1")
+    loader = session._session.get_component("data_loader")
+    for kind in ("service-2", "paginators-1", "waiters-2", "endpoint-rule-set-1"):
+        loader.list_available_services(kind)
+    session.client("sts")
+    for path in sorted(models.wanted):
+        models.take(path)
 
 
 class Child:
@@ -337,6 +369,9 @@ def main() -> None:
     for name in FIRST:
         with contextlib.suppress(ImportError):  # a module that needs it says so itself
             importlib.import_module(name)
+    with contextlib.suppress(Exception):  # a profile that does not exist, say: likewise
+        remember()
+        rehearse(models)
     gc.collect()
     gc.freeze()
     server = Server(socket.socket(fileno=os.dup(0)), models)
