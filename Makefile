@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration long roles role packages bench bench-function constraints
+.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration roles role packages bench bench-function constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,7 +44,8 @@ requests: venv ## What the last run asked of the local cloud: reads and writes, 
 stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
-test: lint unit function integration ## Lint, unit tests, tests of the function, integration tests; make long and make roles run the rest
+test: lint ## Lint, and all tests on all cores: units, the function, playbooks and modules on the local cloud
+	$(BIN)/pytest -n auto --dist loadgroup tests
 
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
@@ -61,10 +62,7 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 	$(BIN)/pytest tests/function
 
 integration: venv-dev ## The playbooks and modules against the local cloud
-	$(BIN)/pytest -m "not long" tests/integration
-
-long: venv-dev ## The integration tests that take longest: three zones, a deploy that is killed
-	$(BIN)/pytest -m long tests/integration
+	$(BIN)/pytest -n auto --dist loadgroup tests/integration
 
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
 	$(BIN)/python -m tests.machines.scenarios

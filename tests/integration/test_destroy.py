@@ -123,7 +123,6 @@ def test_destroy_leaves_nothing_of_ours_and_all_of_others(own_cloud):
     assert sum(own_cloud.requests("twice")["writes"].values()) == 0
 
 
-@pytest.mark.long
 def test_a_killed_deploy_is_destroyed_and_another_converges(own_cloud):
     def killed_after(task: str) -> None:
         process = subprocess.Popen(

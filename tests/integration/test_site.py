@@ -277,7 +277,6 @@ DRIFTS = [
 ]
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("first_run")
 def test_drift_is_previewed_and_then_repaired_exactly(cloud):
     assert function_serves(cloud)
@@ -304,7 +303,6 @@ def test_drift_is_previewed_and_then_repaired_exactly(cloud):
     assert writes(cloud, "repaired") == {}
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("first_run")
 def test_a_lost_worker_is_replaced(cloud):
     ec2 = cloud.client("ec2", AWAY)

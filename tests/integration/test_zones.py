@@ -31,7 +31,6 @@ def own_cloud(tmp_path):
     cloud.stop()
 
 
-@pytest.mark.long
 def test_three_zones_are_built_run_again_unchanged_and_removed(own_cloud, inventory):
     arguments = ["-i", inventory(ZONES), "-e", json.dumps(VARIABLES)]
     own_cloud.play("site.yml", *arguments).must_succeed()
