@@ -17,7 +17,7 @@ description:
   - What a module gets (arguments, environment, working directory) and how its answer is read do not change.
   - Ansible forks a worker for each task, too, and each loads the Jinja filters and tests that it uses. This plugin loads Ansible's own, and
     those of the collections that O(filters) names one of, before the first fork.
-  - A task runs the ordinary way where it uses another connection than C(local), another Python than the playbook's, C(become), C(async),
+  - A task runs the ordinary way where it uses another connection than C(local), another Python than the playbook's, C(become),
     an action plugin of its own, or environment variables that act on the start of Python; so does every task where this version of
     ansible-core is not known to this plugin, which is then said once.
 requirements:

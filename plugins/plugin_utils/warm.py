@@ -13,18 +13,22 @@ import importlib
 import inspect
 import json
 import os
+import secrets
 import selectors
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.common.text.converters import to_text
+from ansible.module_utils.json_utils import _filter_non_json_lines
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import (
     action_loader,
@@ -168,7 +172,7 @@ def python() -> str:
 
 def eligible(action: ActionBase, name: str, task_vars: dict) -> Module | None:
     """The module, if this task may run it warm; None if it must run the ordinary way."""
-    if _helper is None or action._task.async_val:
+    if _helper is None:
         return None
     connection = action._connection
     if connection.transport != "local" or connection.become is not None:
@@ -242,6 +246,61 @@ def run(job: dict, folder: str) -> dict:
         "stderr": stderr,
         "stderr_lines": stderr.splitlines(),
     }
+
+
+def run_on(job: dict, folder: str) -> dict:
+    """Starts a module that nobody waits for; returns what C(async_wrapper) prints, and keeps its result where C(async_status) looks for it.
+
+    A process of its own hands the module to the helper and writes down what comes of it. As with C(async_wrapper), that process outlives
+    the task, and ends the module when its seconds are over.
+    """
+    known = Path(job["environment"]["ANSIBLE_ASYNC_DIR"]).expanduser()
+    known.mkdir(parents=True, exist_ok=True)
+    number = f"j{secrets.randbelow(10**12)}.{os.getpid()}"
+    path = known / number
+    begun = {"started": True, "finished": False, "ansible_job_id": number}
+    _keep(path, begun)
+    if os.fork() == 0:
+        try:
+            os.setsid()
+            for kind in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(kind, signal.SIG_DFL)
+            _keep(path, _outcome(job, folder))
+        finally:
+            os._exit(0)
+    stdout = json.dumps({"failed": False, **begun, "results_file": str(path)})
+    return {"rc": 0, "stdout": stdout, "stdout_lines": [stdout], "stderr": "", "stderr_lines": []}
+
+
+def _outcome(job: dict, folder: str) -> dict:
+    """The result of a module, as C(async_wrapper) writes it down."""
+
+    def too_long(_signal: int, _frame: object) -> None:
+        raise TimeoutError("Timeout exceeded")
+
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(int(job["seconds"]))
+    said = {"stdout": "", "stderr": ""}
+    try:
+        said = run(job, folder)
+        filtered, warnings = _filter_non_json_lines(said["stdout"])
+        result = json.loads(filtered)
+        if warnings:
+            given = result.get("warnings", [])
+            result["warnings"] = [*(given if isinstance(given, list) else [given]), *warnings]
+        return {**result, "stderr": said["stderr"]} if said["stderr"] else result
+    except TimeoutError as error:
+        return {"failed": True, "msg": str(error), "child_pid": os.getpid()}
+    except Exception:  # a module that printed no JSON, or a helper that is gone: who asks for the result must find one
+        return {"failed": True, "msg": traceback.format_exc(), "data": said["stdout"], "stderr": said["stderr"]}
+
+
+def _keep(path: Path, result: dict) -> None:
+    """Writes a result, so that a reader never sees half of it and nobody else sees any."""
+    part = path.with_name(f"{path.name}.tmp")
+    part.touch(mode=0o600)
+    part.write_text(json.dumps(result))
+    part.rename(path)
 
 
 def _encode(arguments: dict) -> str:

@@ -38,12 +38,18 @@ class ActionModule(NormalAction):
     _warm_job = None
 
     def _execute_module(self, module_name=None, module_args=None, task_vars=None, wrap_async=False, **kwargs):
-        module = None if wrap_async else warm.eligible(self, module_name or self._task.action, task_vars or {})
+        module = warm.eligible(self, module_name or self._task.action, task_vars or {})
         self._warm_job = module and {"module": module}
+        if module and wrap_async:
+            self._warm_job["seconds"] = self._task.async_val
+            wrap_async = False  # there is nothing to wrap: who starts the module lets it run on
         try:
-            return super()._execute_module(
+            result = super()._execute_module(
                 module_name=module_name, module_args=module_args, task_vars=task_vars, wrap_async=wrap_async, **kwargs
             )
+            if self._warm_job and "seconds" in self._warm_job:
+                result["changed"] = True  # as Ansible says of what has only begun
+            return result
         finally:
             self._warm_job = None
 
@@ -70,4 +76,5 @@ class ActionModule(NormalAction):
             return super()._low_level_execute_command(
                 cmd, sudoable=sudoable, in_data=in_data, executable=executable, **kwargs
             )
-        return warm.run(self._warm_job, folder=self._loader.get_basedir())
+        run = warm.run_on if "seconds" in self._warm_job else warm.run
+        return run(self._warm_job, folder=self._loader.get_basedir())

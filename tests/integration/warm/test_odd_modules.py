@@ -89,14 +89,70 @@ def test_loops_until_check_mode_delegation_and_defaults(both):
     assert [item["found"]["leftovers"] for item in by_name["loop"]["results"]] == [[], [], []]
 
 
+def test_what_is_not_waited_for_says_later_what_came_of_it(both):
+    hows = ["changes", "prints", "fails", "says nothing", "is killed", "behaves"]
+    tasks = [
+        {
+            "name": "begin",
+            "tests.odd.behave": {"how": "{{ item }}", "secret": "hunter2-secret"},
+            "environment": {"CHOSEN": "{{ item }}"},
+            "loop": hows,
+            "async": 60,
+            "poll": 0,
+            "register": "begun",
+        },
+        {
+            "name": "end",
+            "ansible.builtin.async_status": {"jid": "{{ item.ansible_job_id }}"},
+            "loop": "{{ begun.results }}",
+            "register": "ended",
+            "until": "ended.finished",
+            "retries": 100,
+            "delay": 1,
+            "ignore_errors": True,
+        },
+        {"name": "wait", "tests.odd.behave": {"how": "changes"}, "async": 60, "poll": 1},
+        {
+            "name": "begin what takes too long",
+            "tests.odd.behave": {"how": "takes long"},
+            "async": 1,
+            "poll": 0,
+            "register": "long",
+        },
+        {
+            "name": "end what takes too long",
+            "ansible.builtin.async_status": {"jid": "{{ long.ansible_job_id }}"},
+            "register": "ended",
+            "until": "ended.finished",
+            "retries": 100,
+            "delay": 1,
+            "ignore_errors": True,
+        },
+    ]
+    answers = both(tasks)
+    kept = ("failed", "changed", "started", "finished", "found", "diff", "warnings", "deprecations", "reason", "said")
+
+    def said(items):
+        results = [result for item in items for result in item["result"].get("results", [item["result"]])]
+        return [{key: result[key] for key in kept if key in result} for result in results]
+
+    assert said(answers.warm) == said(answers.ordinary)
+    by_name = {item["task"]: item["result"] for item in answers.warm if item["host"] == "a"}
+    assert [bool(result.get("failed")) for result in by_name["end"]["results"]] == [
+        how in ("fails", "says nothing", "is killed") for how in hows
+    ]
+    assert by_name["end"]["results"][-1]["found"]["chosen"] == "behaves"
+    assert by_name["end what takes too long"]["msg"] == "Timeout exceeded"
+    assert "hunter2-secret" not in answers.output
+
+
 def test_what_cannot_run_warm_runs_the_ordinary_way(both):
     tasks = [
-        {"name": "async", "tests.odd.behave": {"how": "behaves"}, "async": 30, "poll": 1},
         {"name": "starting", "tests.odd.behave": {"how": "behaves"}, "environment": {"PYTHONWARNINGS": "ignore"}},
         {"name": "other", "ansible.builtin.command": {"argv": ["echo", "hello"]}},
     ]
     answers = both(tasks)
-    kept = ("failed", "changed", "found", "stdout", "finished")
+    kept = ("failed", "changed", "found", "stdout")
     for ordinary, warm in zip(answers.ordinary, answers.warm, strict=True):
         assert {key: warm["result"].get(key) for key in kept} == {key: ordinary["result"].get(key) for key in kept}
         assert not warm["result"].get("failed")

@@ -59,6 +59,8 @@ def main():
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "changes folder":
         os.chdir("/")
+    if how == "takes long":
+        time.sleep(600)
     if how == "leaks a thread":
         threading.Thread(target=time.sleep, args=(0.5,)).start()
     module.exit_json(
