@@ -94,7 +94,7 @@ def loses_a_rule(cloud):
         "SecurityGroups"
     ][0]
     ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
-    return ("Create the security groups", "zone-a")
+    return ("Give the security groups their rules", "zone-a")
 
 
 def opens_a_port(cloud):
@@ -106,7 +106,7 @@ def opens_a_port(cloud):
         GroupId=group["GroupId"],
         IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
     )
-    return ("Create the security groups", "zone-b")
+    return ("Give the security groups their rules", "zone-b")
 
 
 def loses_a_route(cloud):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[3] / "playbooks" / "templates" / "user-data.sh.j2"
+SCRIPT = Path(__file__).resolve().parents[3] / "playbooks" / "files" / "user-data.sh"
 APT = """#!/bin/sh
 echo "$*" >> {folder}/asked
 case "$*" in *update*) [ "$(grep -c update {folder}/asked)" -ge 3 ] || exit 100;; esac
