@@ -90,5 +90,8 @@ class CallbackModule(CallbackBase):
         action_loader.add_directory(str(Path(warm.__file__).parent / "warm_action"))
         warm.load_ahead(self.get_option("filters"))
 
+    def v2_runner_on_start(self, host, task):
+        warm.learn()
+
     def v2_playbook_on_stats(self, stats):
         warm.stop()

@@ -40,6 +40,7 @@ from ansible.plugins.loader import (
     test_loader,
 )
 from ansible.utils.collection_loader import AnsibleCollectionConfig
+from ansible_collections.lks.llm.plugins.plugin_utils import warm_templates
 
 PROFILE = "legacy"  # how module arguments and results are written, unless a module says otherwise; none of AWS's does
 OLDEST, NEWEST = (2, 19), (2, 21)  # ansible-core versions, the newest excluded, of which the following is known to hold
@@ -87,6 +88,7 @@ class Helper:
     address: str
     collections: frozenset
     owner: int
+    templates: warm_templates.Templates | None
 
 
 _helper: Helper | None = None
@@ -125,7 +127,8 @@ def start(collections: list[str]) -> None:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-    _helper = Helper(process, folder, address, frozenset(collections), os.getpid())
+    templates = warm_templates.start(Path(folder.name))
+    _helper = Helper(process, folder, address, frozenset(collections), os.getpid(), templates)
 
 
 def _ansible_folder() -> str:
@@ -153,6 +156,12 @@ def load_ahead(filters: list[str]) -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+
+
+def learn() -> None:
+    """Takes over from the workers so far what may serve the next."""
+    if _helper and _helper.templates:
+        _helper.templates.learn()
 
 
 def stop() -> None:
