@@ -10,6 +10,7 @@ import logging
 import os
 import pkgutil
 import re
+import resource
 import signal
 import socket
 import threading
@@ -30,6 +31,7 @@ from localcloud import ACCOUNT, constraints, protocol, record, rules
 
 CONTROL = "/_localcloud/"
 THREADS = 16
+CONNECTIONS = 4000  # open at a time: each client of each module of each zone keeps some
 log = logging.getLogger("localcloud")
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -48,7 +50,6 @@ VALIDATION_CODES = {
 }
 
 
-@functools.cache
 @functools.cache
 def prepare() -> tuple[ModuleType, ...]:
     """Sets moto up, once a process: no look at the real AWS, our adapters and rules in place. Returns these modules."""
@@ -194,6 +195,7 @@ def serve(listener: socket.socket) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    allow_files()
     modules = prepare()
     content = os.environ.get("LOCALCLOUD_RECORD")
     application = Application(record.Record(Path(content) if content else None))
@@ -201,6 +203,8 @@ def serve(listener: socket.socket) -> None:
         application,
         sockets=[listener],
         threads=THREADS,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,  # select() knows no more than 1,024 files
         channel_timeout=300,
         ident="localcloud",
         max_request_body_size=1 << 30,
@@ -212,6 +216,16 @@ def serve(listener: socket.socket) -> None:
     finally:
         finish(modules)
         log.info("stopped")
+
+
+def allow_files() -> None:
+    """As many open files as the connections need, where the system lets a process have them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
+        )
 
 
 def end(*_: Any) -> None:

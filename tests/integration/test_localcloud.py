@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -160,6 +161,14 @@ def test_no_process_outlives_it(own, how):
     while birth(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not birth(child)
+
+
+def test_many_connections_that_are_kept_open_hinder_nobody(running):
+    """Modules of several zones, with a client for each service and thread, keep some hundred of them."""
+    with contextlib.ExitStack() as kept:
+        for _ in range(600):
+            kept.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=5))
+        assert running.client("ec2", "us-east-1").describe_vpcs()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_many_callers_at_once_leave_a_consistent_state(running):
