@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -140,14 +141,17 @@ def locate(path: str) -> tuple[str, str]:
 
 
 class Checks:
-    """Each bundle, playbook and variables are checked once: fourteen instances with the same ones cost one run of Ansible."""
+    """Each bundle, playbook and set of variables is checked once: fourteen instances of two kinds cost one run of Ansible.
+
+    The values of variables do not count: they act on a playbook's syntax only where the name of a file that it imports is made of them.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.answers: dict[tuple[str, str, str], Future[Outcome]] = {}
+        self.answers: dict[tuple[str, str, tuple[str, ...]], Future[Outcome]] = {}
 
     def ask(self, bundle: bytes, playbook: str, variables: str) -> Outcome:
-        key = (hashlib.sha256(bundle).hexdigest(), playbook, variables)
+        key = (hashlib.sha256(bundle).hexdigest(), playbook, names(variables))
         with self.lock:
             mine = key not in self.answers
             answer = self.answers.setdefault(key, Future())
@@ -162,6 +166,15 @@ class Checks:
 
 
 CHECKS = Checks()
+
+
+def names(variables: str) -> tuple[str, ...]:
+    """The names in "name=value name=value"; all of it where it is not of that form, which is for Ansible to refuse."""
+    try:
+        words = shlex.split(variables)
+    except ValueError:
+        return (variables,)
+    return tuple(word.partition("=")[0] for word in words) if all("=" in word for word in words) else (variables,)
 
 
 def check(bundle: bytes, playbook: str, variables: str) -> Outcome:

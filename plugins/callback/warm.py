@@ -17,9 +17,9 @@ description:
   - What a module gets (arguments, environment, working directory) and how its answer is read do not change.
   - Ansible forks a worker for each task, too, and each loads the Jinja filters and tests that it uses. This plugin loads Ansible's own, and
     those of the collections that O(filters) names one of, before the first fork.
-  - A task runs the ordinary way where it uses another connection than C(local), another Python than the playbook's, C(become),
-    an action plugin of its own, or environment variables that act on the start of Python; so does every task where this version of
-    ansible-core is not known to this plugin, which is then said once.
+  - A task runs the ordinary way where it uses another connection than C(local), another Python than the playbook's, C(become), or
+    environment variables that act on the start of Python; so does every task where this version of ansible-core is not known to this plugin,
+    which is then said once.
 requirements:
   - a system with fork, such as Linux or macOS
 options:
@@ -68,7 +68,7 @@ from pathlib import Path
 
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import action_loader
-from ansible_collections.lks.llm.plugins.plugin_utils import warm
+from ansible_collections.lks.llm.plugins.plugin_utils import warm, warm_class
 
 
 class CallbackModule(CallbackBase):
@@ -88,6 +88,7 @@ class CallbackModule(CallbackBase):
             return
         warm.start(self.get_option("collections"))
         action_loader.add_directory(str(Path(warm.__file__).parent / "warm_action"))
+        warm_class.adopt(self.get_option("collections"))
         warm.load_ahead(self.get_option("filters"))
 
     def v2_runner_on_start(self, host, task):

@@ -3,21 +3,16 @@
 # Copyright: Contributors to the Ansible project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The action plugin in front of Ansible's own C(normal): all is as there, but for who runs the module.
-
-Three methods of ActionBase are the whole of what it reaches into (see C(warm.REACHED)): where the module would be packed, where it is asked
-whether that needs a temporary folder, and where the packed module would be started.
-"""
+"""The action plugin in front of Ansible's own C(normal), which runs all modules that have no action plugin of their own."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import ansible.plugins.action
-from ansible_collections.lks.llm.plugins.plugin_utils import warm
+from ansible_collections.lks.llm.plugins.plugin_utils.warm_class import warm_class
 
 
 def _of_ansible() -> Any:
@@ -31,50 +26,4 @@ def _of_ansible() -> Any:
     return module
 
 
-NormalAction: Any = _of_ansible().ActionModule
-
-
-class ActionModule(NormalAction):
-    _warm_job = None
-
-    def _execute_module(self, module_name=None, module_args=None, task_vars=None, wrap_async=False, **kwargs):
-        module = warm.eligible(self, module_name or self._task.action, task_vars or {})
-        self._warm_job = module and {"module": module}
-        if module and wrap_async:
-            self._warm_job["seconds"] = self._task.async_val
-            wrap_async = False  # there is nothing to wrap: who starts the module lets it run on
-        try:
-            result = super()._execute_module(
-                module_name=module_name, module_args=module_args, task_vars=task_vars, wrap_async=wrap_async, **kwargs
-            )
-            if self._warm_job and "seconds" in self._warm_job:
-                result["changed"] = True  # as Ansible says of what has only begun
-            return result
-        finally:
-            self._warm_job = None
-
-    def _is_pipelining_enabled(self, module_style, wrap_async=False):
-        return True if self._warm_job else super()._is_pipelining_enabled(module_style, wrap_async)
-
-    def _configure_module(self, module_name, module_args, task_vars):
-        if not self._warm_job:
-            return super()._configure_module(module_name, module_args, task_vars)
-        environment: dict[str, Any] = {}
-        self._compute_environment_string(environment)
-        self._warm_job.update(arguments=module_args, environment=environment)
-        # What Ansible goes on with after a module is packed; there is nothing to send.
-        packed = SimpleNamespace(
-            module_style="new",
-            shebang=f"#!{warm.python()}",
-            b_module_data=b"",
-            serialization_profile=warm.PROFILE,
-        )
-        return packed, self._warm_job["module"].path
-
-    def _low_level_execute_command(self, cmd, sudoable=True, in_data=None, executable=None, **kwargs):
-        if not self._warm_job:
-            return super()._low_level_execute_command(
-                cmd, sudoable=sudoable, in_data=in_data, executable=executable, **kwargs
-            )
-        run = warm.run_on if "seconds" in self._warm_job else warm.run
-        return run(self._warm_job, folder=self._loader.get_basedir())
+ActionModule = warm_class(_of_ansible().ActionModule)

@@ -129,7 +129,7 @@ def test_a_playbook_is_checked_once_and_listeners_are_told_for_each_instance(buc
         **{"web.yml": "- hosts: all\n  roles: [one]\n", "roles/one/tasks/main.yml": "- ansible.builtin.ping:\n"}
     )
     bucket("bundle.zip", content)
-    outcomes = [application.apply(order()) for _ in range(3)]
+    outcomes = [application.apply(order(ExtraVariables=f"colour={colour}")) for colour in ("red", "red", "blue")]
     assert [(each.code, each.stderr) for each in outcomes] == [(0, "")] * 3
     assert "playbook: web.yml" in outcomes[0].stdout
     assert len(runs) == 1
@@ -140,6 +140,13 @@ def test_a_playbook_is_checked_once_and_listeners_are_told_for_each_instance(buc
     assert broken.code != 0
     assert "'one' was not found" in broken.stderr
     assert (len(runs), len(told)) == (2, 3)
+
+
+def test_variables_are_told_apart_by_name():
+    assert application.names("colour=red size='2 m'") == application.names("colour=blue size=1")
+    assert application.names("colour=red") != application.names("colour=red size=1")
+    for broken in ("colour='red", "colour"):
+        assert application.names(broken) == (broken,)
 
 
 def test_what_the_agent_could_not_fetch_or_find_is_said(bucket):
