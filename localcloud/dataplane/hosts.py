@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateError, Undefined
 from jinja2.nativetypes import NativeEnvironment
 
 DOCUMENT = "AWS-ApplyAnsiblePlaybooks"
@@ -93,9 +93,12 @@ def extra_variables(text: str) -> dict[str, str]:
 
 def render(value: Any, facts: Mapping[str, Any]) -> Any:
     """A value with its templates filled in; raises Mistake."""
-    if isinstance(value, str):
+    if isinstance(value, str) and "{" in value:
         try:
-            return TEMPLATES.from_string(value).render(facts)
+            found = TEMPLATES.from_string(value).render(facts)
+            if isinstance(found, Undefined):
+                found._fail_with_undefined_error()
+            return "" if found is None else found
         except (TemplateError, TypeError, ValueError) as error:
             raise Mistake(f"{value}: {error}") from error
     if isinstance(value, list):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import math
 import threading
 import time
 from collections import Counter
@@ -236,7 +237,7 @@ class Pictures:
             return None
         now = time.monotonic()
         with self.counting:
-            slow = max((at for (service, _), at in self.changed.items() if service != "ec2"), default=-SETTLE_SECONDS)
+            slow = max((at for (service, _), at in self.changed.items() if service != "ec2"), default=-math.inf)
         return None if now - slow < SETTLE_SECONDS and now - picture.taken > SETTLE_PAUSE else picture
 
     def current(self) -> Picture:
@@ -252,7 +253,8 @@ class Pictures:
         return found if found and time.monotonic() - found.taken < seconds else self.current()
 
     async def now(self) -> Picture:
-        return self.fresh() or await asyncio.to_thread(self.current)
+        found = self.fresh()
+        return found if found is not None else await asyncio.to_thread(self.current)
 
     def take(self) -> Picture:
         self.control = self.control or Control()
@@ -275,7 +277,7 @@ class Pictures:
                 if key[0] in services and (part.everywhere or key[1] == region)
             ]
             version = sum(count for _, count in relevant)
-            slow = max((self.changed[key] for key, _ in relevant if key[0] != "ec2"), default=-SETTLE_SECONDS)
+            slow = max((self.changed[key] for key, _ in relevant if key[0] != "ec2"), default=-math.inf)
         known = self.known.get((region, name))
         now = time.monotonic()
         settled = now - slow >= SETTLE_SECONDS

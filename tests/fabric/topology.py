@@ -15,7 +15,10 @@ HOME, AWAY = "us-east-1", "us-west-2"
 PORT = 8000  # of the instances
 PLAYBOOK = "web.yml"
 PLAY = "- hosts: all\n  gather_facts: false\n  tasks: []\n"
-TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 Clients = Callable[..., Any]
 
 
@@ -48,7 +51,9 @@ class Topology:
     link: str
 
 
-def build(clients: Clients, *, name: str = "fabric", blocks: tuple[str, str] = ("172.20", "10.20"), count: int = 2) -> Topology:
+def build(
+    clients: Clients, *, name: str = "fabric", blocks: tuple[str, str] = ("172.20", "10.20"), count: int = 2
+) -> Topology:
     """count: instances in the zone away."""
     home, away = (zone(clients, region, block, name) for region, block in zip((HOME, AWAY), blocks, strict=True))
     peering = peer(clients, home, away)
@@ -70,15 +75,20 @@ def zone(clients: Clients, region: str, block: str, name: str) -> Zone:
     ec2 = clients("ec2", region)
     vpc = ec2.create_vpc(CidrBlock=f"{block}.0.0/16")["Vpc"]["VpcId"]
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"{block}.{number}.0/24", AvailabilityZone=f"{region}{letter}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"{block}.{number}.0/24", AvailabilityZone=f"{region}{letter}")[
+            "Subnet"
+        ]["SubnetId"]
         for number, letter in ((1, "a"), (2, "b"))
     ]
     tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
     groups = [
-        ec2.create_security_group(VpcId=vpc, GroupName=f"{name}-{kind}", Description=kind)["GroupId"] for kind in ("lb", "worker")
+        ec2.create_security_group(VpcId=vpc, GroupName=f"{name}-{kind}", Description=kind)["GroupId"]
+        for kind in ("lb", "worker")
     ]
     for group in groups:
-        ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+        ec2.revoke_security_group_egress(
+            GroupId=group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+        )
     ec2.authorize_security_group_ingress(GroupId=groups[0], IpPermissions=[permission(80, "0.0.0.0/0")])
     ec2.authorize_security_group_egress(GroupId=groups[0], IpPermissions=[permission(PORT, groups[1])])
     ec2.authorize_security_group_ingress(GroupId=groups[1], IpPermissions=[permission(PORT, groups[0])])
@@ -87,7 +97,9 @@ def zone(clients: Clients, region: str, block: str, name: str) -> Zone:
 
 def permission(port: int, peer: str) -> dict[str, Any]:
     """peer: a CIDR or a security group."""
-    who: dict[str, Any] = {"UserIdGroupPairs": [{"GroupId": peer}]} if peer.startswith("sg-") else {"IpRanges": [{"CidrIp": peer}]}
+    who: dict[str, Any] = (
+        {"UserIdGroupPairs": [{"GroupId": peer}]} if peer.startswith("sg-") else {"IpRanges": [{"CidrIp": peer}]}
+    )
     return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **who}
 
 
@@ -148,21 +160,32 @@ def application_balancer(clients: Clients, where: Zone, name: str) -> None:
         Matcher={"HttpCode": "200"},
     )["TargetGroups"][0]["TargetGroupArn"]
     elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": each} for each in where.instances])
-    missing = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no"}}
+    missing = {
+        "Type": "fixed-response",
+        "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no"},
+    }
     where.listener = elbv2.create_listener(
         LoadBalancerArn=where.alb["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[missing]
     )["Listeners"][0]["ListenerArn"]
-    alive = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "works"}}
+    alive = {
+        "Type": "fixed-response",
+        "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "works"},
+    }
     for priority, path, action in ((1, "/", alive), (10, "/web/*", {"Type": "forward", "TargetGroupArn": group})):
         elbv2.create_rule(
-            ListenerArn=where.listener, Priority=priority, Conditions=[{"Field": "path-pattern", "Values": [path]}], Actions=[action]
+            ListenerArn=where.listener,
+            Priority=priority,
+            Conditions=[{"Field": "path-pattern", "Values": [path]}],
+            Actions=[action],
         )
 
 
 def network_balancer(clients: Clients, where: Zone, name: str, kind: str, targets: list[dict[str, Any]]) -> None:
     elbv2 = clients("elbv2", where.region)
     mappings = [{"SubnetId": s, "PrivateIPv4Address": a} for s, a in zip(where.subnets, where.addresses, strict=True)]
-    where.nlb = elbv2.create_load_balancer(Name=f"{name}-nlb", Type="network", Scheme="internal", SubnetMappings=mappings)["LoadBalancers"][0]
+    where.nlb = elbv2.create_load_balancer(
+        Name=f"{name}-nlb", Type="network", Scheme="internal", SubnetMappings=mappings
+    )["LoadBalancers"][0]
     crossing = [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]
     elbv2.modify_load_balancer_attributes(LoadBalancerArn=where.nlb["LoadBalancerArn"], Attributes=crossing)
     where.groups["nlb"] = group = elbv2.create_target_group(
@@ -171,7 +194,9 @@ def network_balancer(clients: Clients, where: Zone, name: str, kind: str, target
     )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
     elbv2.register_targets(TargetGroupArn=group, Targets=targets)
     forward = {"Type": "forward", "TargetGroupArn": group}
-    elbv2.create_listener(LoadBalancerArn=where.nlb["LoadBalancerArn"], Protocol="TCP", Port=80, DefaultActions=[forward])
+    elbv2.create_listener(
+        LoadBalancerArn=where.nlb["LoadBalancerArn"], Protocol="TCP", Port=80, DefaultActions=[forward]
+    )
 
 
 def await_active(elbv2: Any, where: Zone) -> None:

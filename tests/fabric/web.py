@@ -1,5 +1,5 @@
-"""What an instance runs: `web.py ADDRESS PORT` answers /health, /web/who, /web/lines?count=&pace= (a line each pace seconds) and echoes
-/web/echo."""
+"""What an instance runs: `web.py ADDRESS PORT` answers /health, /web/who, /web/lines?count=&pace= (a line each pace seconds),
+/web/silent (after a minute), and echoes /web/echo."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ async def echo(request: web.Request) -> web.Response:
     return web.json_response({"method": request.method, "target": request.raw_path, "headers": headers, "body": body})
 
 
+async def silent(_request: web.Request) -> web.Response:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
 async def lines(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await answer.prepare(request)
@@ -41,6 +46,7 @@ def application() -> web.Application:
     made.router.add_get("/health", health)
     made.router.add_get("/web/who", who)
     made.router.add_get("/web/lines", lines)
+    made.router.add_get("/web/silent", silent)
     made.router.add_route("*", "/web/echo", echo)
     return made
 
