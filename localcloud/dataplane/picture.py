@@ -235,10 +235,14 @@ class Pictures:
         picture = self.picture
         if picture is None or picture.total != self.total:
             return None
-        now = time.monotonic()
+        return None if self.settling and time.monotonic() - picture.taken > SETTLE_PAUSE else picture
+
+    @property
+    def settling(self) -> bool:
+        """Whether something may become what it was asked to be without a further call."""
         with self.counting:
             slow = max((at for (service, _), at in self.changed.items() if service != "ec2"), default=-math.inf)
-        return None if now - slow < SETTLE_SECONDS and now - picture.taken > SETTLE_PAUSE else picture
+        return time.monotonic() - slow < SETTLE_SECONDS
 
     def current(self) -> Picture:
         found = self.fresh()
@@ -252,11 +256,20 @@ class Pictures:
         found = self.picture
         return found if found and time.monotonic() - found.taken < seconds else self.current()
 
+    async def anew(self) -> Picture:
+        """Read again, whatever settles."""
+
+        def take() -> Picture:
+            with self.reading:
+                return self.take(pause=0)
+
+        return await asyncio.to_thread(take)
+
     async def now(self) -> Picture:
         found = self.fresh()
         return found if found is not None else await asyncio.to_thread(self.current)
 
-    def take(self) -> Picture:
+    def take(self, pause: float = SETTLE_PAUSE) -> Picture:
         self.control = self.control or Control()
         total, taken = self.total, time.monotonic()
         regions: dict[str, dict[str, list[Described]]] = {}
@@ -264,11 +277,11 @@ class Pictures:
             parts = regions[region] = {}
             for name, part in PARTS.items():
                 if interfaces.backend(BACKENDS[part.service], ACCOUNT, region) is not None:
-                    parts[name] = self.read(region, name, part)
+                    parts[name] = self.read(region, name, part, pause)
         self.picture = Picture(regions, load({"regions": regions}), total, taken)
         return self.picture
 
-    def read(self, region: str, name: str, part: Part) -> list[Described]:
+    def read(self, region: str, name: str, part: Part, pause: float) -> list[Described]:
         services = (part.service, *part.also)
         with self.counting:
             relevant = [
@@ -281,7 +294,7 @@ class Pictures:
         known = self.known.get((region, name))
         now = time.monotonic()
         settled = now - slow >= SETTLE_SECONDS
-        if known and known[0] == version and (settled or now - known[1] <= SETTLE_PAUSE):
+        if known and known[0] == version and (settled or now - known[1] <= pause):
             return known[2]
         assert self.control is not None
         with state.LOCK:

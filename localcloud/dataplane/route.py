@@ -33,20 +33,34 @@ async def send(origin: str, region: str, host: str, port: int, request: Request)
     Raises Blocked, with the hops so far, where no answer comes: a hop that the network does not let through, a connection
     that is refused or stays silent.
     """
-    journey = Journey(await PICTURES.now(), region)
+    picture = await PICTURES.now()
+    try:
+        return await begin(Journey(picture, region), origin, host.lower(), port, request)
+    except Blocked as blocked:
+        if isinstance(blocked, NoAnswer) or not PICTURES.settling:
+            raise
+    # A balancer, say, may have become active since: nothing has been sent yet, so there is no harm in trying again.
+    return await begin(Journey(await PICTURES.anew(), region), origin, host.lower(), port, request)
+
+
+async def begin(journey: Journey, origin: str, host: str, port: int, request: Request) -> Answer:
     kind, _, identity = origin.partition(":")
     try:
         if kind == "vpc-link":
             return await journey.through_link(identity, port, request)
         if kind in ("instance", "function"):
-            return await journey.from_interface(identity, host.lower(), port, request)
+            return await journey.from_interface(identity, host, port, request)
     except network.Barred as barred:
         raise Blocked(barred.reason, journey.hops, timed_out=barred.timed_out) from None
     except Failed as failed:
-        raise Blocked(str(failed), journey.hops) from None
+        raise NoAnswer(str(failed), journey.hops) from None
     except Idle as idle:
-        raise Blocked(str(idle), journey.hops, timed_out=True) from None
+        raise NoAnswer(str(idle), journey.hops, timed_out=True) from None
     raise ValueError(f"{origin} is no origin that is known here")
+
+
+class NoAnswer(Blocked):
+    """From whoever got the request."""
 
 
 class Journey:
