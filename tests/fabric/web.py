@@ -1,5 +1,5 @@
-"""What an instance runs: `web.py ADDRESS PORT` answers /health, /web/who, /web/lines?count=&pace= (a line each pace seconds),
-/web/silent (after a minute), and echoes /web/echo."""
+"""What an instance runs: `web.py ADDRESS PORT` answers /health, /web/who, /web/lines?count=&pace= (a line each pace seconds;
+gate=FILE: after the first one it waits for the file), /web/silent (after a minute), and echoes /web/echo."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 
 from aiohttp import web
 
@@ -34,9 +35,12 @@ async def lines(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await answer.prepare(request)
     count, pace = int(request.query.get("count", "10")), float(request.query.get("pace", "0"))
+    gate = request.query.get("gate")
     for number in range(count):
         await answer.write(json.dumps({"number": number, "pid": os.getpid()}).encode() + b"\n")
         await asyncio.sleep(pace)
+        while gate and not Path(gate).exists():
+            await asyncio.sleep(0.02)
     await answer.write_eof()
     return answer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from aiohttp import web as http
 from localcloud.dataplane import hosts, upstream
 from localcloud.dataplane.health import REGISTER, Health
 from localcloud.dataplane.messages import Answer, Blocked, Broken, Headers, Hop, Request
-from localcloud.dataplane.route import send
+from localcloud.dataplane.picture import PICTURES
+from localcloud.dataplane.route import Journey, send
+from localcloud.dataplane.upstream import Patience
 from localcloud.dataplane.workers import WORKERS, Worker
 
 from ...fabric import topology, web
@@ -273,15 +274,15 @@ def test_a_stopped_instance_gets_nothing(top: Topology, aws: Callable[..., Any])
         ec2.start_instances(InstanceIds=[stopped])
 
 
-def test_a_stream_arrives_as_it_is_made_and_breaks_as_it_breaks(top: Topology) -> None:
+def test_a_stream_arrives_as_it_is_made_and_breaks_as_it_breaks(top: Topology, tmp_path: Path) -> None:
     async def attempt() -> None:
         async with serving(top, 0, 1) as runners:
-            answer = await ask(top, "/web/lines?count=5&pace=0.2")
-            started, arrivals = time.monotonic(), []
-            async for piece in answer.body:
-                arrivals += [time.monotonic() - started] * piece.count(b"\n")
-            assert len(arrivals) == 5
-            assert arrivals[-1] - arrivals[0] > 0.6  # not all at the end
+            gate = tmp_path / "gate"
+            answer = await ask(top, f"/web/lines?count=3&gate={gate}")
+            first = await answer.body.__anext__()  # while the second line cannot have been made
+            assert first.count(b"\n") == 1
+            gate.touch()
+            assert (await text(answer)).count("\n") == 2
             broken = await ask(top, "/web/lines?count=1000&pace=0.05")
             assert b"number" in await broken.body.__anext__()
             for runner in runners:
@@ -303,16 +304,23 @@ def test_silence_longer_than_the_idle_timeout_ends_a_request(top: Topology, aws:
     async def attempt() -> None:
         async with serving(top, 0, 1):
             answer = await ask(top, "/web/lines?count=2&pace=30")
-            with pytest.raises(Broken, match="route-alb closes connections that are idle for 1 s"):
+            with pytest.raises(Broken, match="route-alb closes connections that are idle for 4 s"):
                 await text(answer)
             assert (await ask(top, "/web/silent")).status == 504
 
-    idle(1)
+    idle(4)
     try:
         run(attempt())
     finally:
         idle(60)
     works(top)
+
+
+def test_the_shortest_idle_timeout_on_the_way_counts(top: Topology) -> None:
+    journey = Journey(PICTURES.current(), HOME)
+    for seconds, who in ((350.0, "far"), (60.0, "near"), (350.0, "last")):
+        journey.waits(Patience(seconds, who))
+    assert journey.patience == Patience(60.0, "near")
 
 
 def test_forwards_are_weighed(top: Topology, aws: Callable[..., Any]) -> None:
