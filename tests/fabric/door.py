@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import logging
+import signal
 import socket
 import sys
 import threading
 from typing import Any
 
+import waitress
 from aiohttp import web
 
-from localcloud import server
+from localcloud import record, server
 from localcloud.dataplane.messages import Blocked, Broken, Request
 from localcloud.dataplane.route import send
 
@@ -68,8 +71,15 @@ def main() -> None:
     door = socket.create_server(("127.0.0.1", 0))
     control = socket.create_server(("127.0.0.1", int(sys.argv[1])))
     threading.Thread(target=lambda: asyncio.run(serve(door)), daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    modules = server.prepare()
+    serving = waitress.create_server(server.Application(record.Record()), sockets=[control], threads=server.THREADS)
+    signal.signal(signal.SIGTERM, server.end)
     print(f"http://127.0.0.1:{door.getsockname()[1]}", flush=True)
-    server.serve(control)
+    try:
+        serving.run()
+    finally:
+        server.finish(modules)
 
 
 if __name__ == "__main__":
