@@ -6,7 +6,6 @@ LOCALCLOUD_HEALTH_SCALE (0.2) shortens the intervals between checks; how long an
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
@@ -173,12 +172,3 @@ class Checker:
 
 
 CHECKER = Checker()
-
-
-@contextlib.contextmanager
-def checking() -> Iterator[None]:
-    CHECKER.start()
-    try:
-        yield
-    finally:
-        CHECKER.stop()

@@ -82,12 +82,9 @@ def enter(picture: Picture, link: str, balancer: Balancer, port: int, node: Inte
 def nodes(picture: Picture, balancer: Balancer, port: int) -> tuple[Interface, ...]:
     """Where a balancer's name leads to."""
 
-    def ask() -> tuple[Interface, ...]:
-        return answering(picture.network, balancer, "tcp", port)
-
     key = ("nodes", balancer.id, port)
     if key not in picture.memory:
-        picture.memory[key] = ask()
+        picture.memory[key] = answering(picture.network, balancer, "tcp", port)
     found: tuple[Interface, ...] = picture.memory[key]
     return found
 

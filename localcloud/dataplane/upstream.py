@@ -17,7 +17,6 @@ CONNECT_SECONDS = (
     10.0  # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
 )
 KEEP_SECONDS = 30.0
-PIECE = 1 << 16
 # What is said about one connection and not about the message: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 OF_A_CONNECTION = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")

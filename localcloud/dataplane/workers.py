@@ -265,7 +265,9 @@ class Workers:
             system = found(PICTURES.recent(RECENT_SECONDS))
         except (network.Barred, Refusal):
             system = found(PICTURES.current())
-        return self.folder("file-systems") / system
+        folder = self.folder("file-systems") / system
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def folder(self, name: str) -> Path:
         with self.lock:
