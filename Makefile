@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration roles role packages bench bench-function constraints
+.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration roles role packages bench bench-function bench-local constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ bench: venv ## How long first run, second run and destroy take, beside the floor
 
 bench-function: venv-dev ## The conversation function beside a common one: throughput, latency, cold start; recall of the nearest
 	$(BIN)/python bench/function.py
+
+bench-local: venv-dev ## What the local cloud's data plane adds to a request, how fast it streams, and many chats at once
+	$(BIN)/python bench/local.py
 
 constraints: venv ## Pin again what the requirements bring along
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate requirements-dev.txt -o constraints.txt

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import sys
 import urllib.parse
+from pathlib import Path
 
 from localcloud.daemon import Daemon, Problem
 from localcloud.record import table
@@ -25,6 +27,10 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         command.add_argument("--port", type=int, default=4566, help="port to listen on (default: %(default)s)")
+        if name in ("start", "serve"):
+            command.add_argument(
+                "--hosts", type=Path, help="file that says what configured hosts run (LOCALCLOUD_HOSTS)"
+            )
         if name == "serve":
             command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # from `start`: a socket that is bound
         if name == "start":
@@ -60,6 +66,8 @@ def serve(daemon: Daemon, descriptor: int | None) -> None:
 def main() -> int:
     options = parser().parse_args()
     daemon = Daemon(options.host, options.port)
+    if getattr(options, "hosts", None):
+        os.environ["LOCALCLOUD_HOSTS"] = str(options.hosts.resolve())
     try:
         if options.command == "serve":
             serve(daemon, options.listener)

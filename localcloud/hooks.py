@@ -3,7 +3,12 @@
     @hooks.on("ssm.applied")
     def start(*, region, instance_id, document, parameters, bundle): …
 
-Whoever tells does not wait for an answer and is not hurt by a listener's fault.
+Whoever tells does not wait for an answer and is not hurt by a listener's fault. Whoever asks gets the first answer that is not None:
+
+    hooks.ask("ssm.apply", …)
+
+Told are "aws.changed" (service, operation, region) after each mutating call and before its answer, and "ssm.applied" after a document
+was applied. Asked is "ssm.apply": what stands in for the instance applies a document that has been checked.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-Listener = Callable[..., None]
+Listener = Callable[..., Any]
 LISTENERS: dict[str, list[Listener]] = {}
 log = logging.getLogger("localcloud")
 
@@ -33,3 +38,8 @@ def tell(event: str, **facts: Any) -> None:
             listener(**facts)
         except Exception:  # a listener's fault is its own, not that of the service that tells
             log.exception("a listener to %s failed", event)
+
+
+def ask(event: str, **facts: Any) -> Any:
+    """What the first listener answers that has an answer; its faults are the asker's."""
+    return next((found for listener in LISTENERS.get(event, []) if (found := listener(**facts)) is not None), None)

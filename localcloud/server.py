@@ -13,7 +13,6 @@ import re
 import resource
 import signal
 import socket
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -27,7 +26,7 @@ import moto.backends
 import moto.core.responses
 import moto.settings
 
-from localcloud import ACCOUNT, constraints, protocol, record, rules
+from localcloud import ACCOUNT, constraints, hooks, protocol, record, rules, state
 
 CONTROL = "/_localcloud/"
 THREADS = 16
@@ -85,8 +84,7 @@ class Application:
 
         self.calls = calls
         self.moto = DomainDispatcherApplication(create_backend_app)
-        # moto's backends are plain dictionaries: a rule and the change that it allows must not be parted by another thread.
-        self.lock = threading.RLock()
+        self.lock = state.LOCK
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(CONTROL):
@@ -120,6 +118,8 @@ class Application:
             found = ERROR_CODE.search(content)
             code = next((group.decode() for group in found.groups() if group), str(status)) if found else str(status)
         milliseconds = (time.perf_counter() - started) * 1000
+        if operation.mutating:
+            hooks.tell("aws.changed", service=operation.service, operation=operation.name, region=operation.region)
         self.calls.add(operation, status, code, milliseconds)
         self.calls.keep(operation, parameters, answer)
         if operation.mutating or code:

@@ -2,6 +2,7 @@
 """Let the Ollama at URL pull the models that it does not list yet, and say how far it is.
 
     pull_models.py http://127.0.0.1:11434 llama3 nomic-embed-text
+    pull_models.py --check http://127.0.0.1:11434 llama3    # pulls nothing, and says what is missing
 
 Progress goes to standard output, a line for each tenth of a layer, and to the journal while it runs. A pull that breaks off is
 taken up again: Ollama keeps the parts it has. Exit status 1 says that a model is still missing.
@@ -72,6 +73,13 @@ def pull(base, model):
         raise PullError(f"the answer ended with {last!r}")
 
 
+def check(base, models):
+    found = listed(base)
+    missing = sorted({full_name(model) for model in models} - found)
+    say(f"listed: {', '.join(sorted(found)) or 'no model'}; missing: {', '.join(missing) or 'none'}")
+    return 1 if missing else 0
+
+
 def main(base, models):
     failed = []
     for model in models:
@@ -99,6 +107,7 @@ def main(base, models):
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1].rstrip("/"), sys.argv[2:]))
+        work, arguments = (check, sys.argv[2:]) if sys.argv[1] == "--check" else (main, sys.argv[1:])
+        sys.exit(work(arguments[0].rstrip("/"), arguments[1:]))
     except PullError as failure:
         sys.exit(str(failure))

@@ -14,6 +14,8 @@ from moto.elbv2.exceptions import PriorityInUseError
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
+from localcloud.dataplane.health import REGISTER
+
 # Seconds until a load balancer is active. AWS takes one to three minutes; here it is just long enough that nobody forgets to wait.
 PROVISIONING = {"application": 0.5, "network": 2.0}
 
@@ -186,7 +188,7 @@ def free_address(backend: Any, subnet: Any) -> str:
 
 
 def health(group: Any, target: dict[str, Any], backend: Any) -> Any:
-    """A registered target's health as far as the control plane can tell.
+    """A registered target's health: what the data plane's checks have found, where there is one, or what the control plane can tell.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html"""
     instance = backend.ec2_backend.get_instance_by_id(target["Id"]) if target["Id"].startswith("i-") else None
     if instance is not None and instance.state == "stopped":
@@ -199,6 +201,8 @@ def health(group: Any, target: dict[str, Any], backend: Any) -> Any:
         )
     elif instance is not None and instance.state != "running":
         answer = ("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
+    elif (found := REGISTER.get(group.arn, target["Id"], int(target["Port"]))) is not None:
+        answer = (found.state, found.reason, found.description)
     else:
         answer = ("healthy", "", "")
     status, reason, description = answer

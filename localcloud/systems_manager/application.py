@@ -1,7 +1,8 @@
 """How a document is applied to an instance, without the instance: AWS-ApplyAnsiblePlaybooks by fetching the bundle from the emulated S3,
 unpacking it, and letting Ansible check the playbook's syntax with the variables it would get.
 
-A data plane that has machines, or stands in for them, listens to the hook "ssm.applied".
+A data plane that has machines, or stands in for them, is asked to apply it by the hook "ssm.apply", whose answer is the exit code and
+what it printed; "ssm.applied" tells that it was.
 """
 
 from __future__ import annotations
@@ -91,15 +92,20 @@ def apply_playbook(order: Order) -> Outcome:
     bundle = fetch(order)
     outcome = CHECKS.ask(bundle, order.value("PlaybookFile"), order.value("ExtraVariables"))
     if outcome.succeeded:
-        hooks.tell(
-            "ssm.applied",
-            account=order.account,
-            region=order.region,
-            instance_id=order.instance_id,
-            document=order.document,
-            parameters=order.parameters,
-            bundle=bundle,
-        )
+        facts = {
+            "account": order.account,
+            "region": order.region,
+            "instance_id": order.instance_id,
+            "document": order.document,
+            "parameters": order.parameters,
+            "bundle": bundle,
+        }
+        done: tuple[int, str] | None = hooks.ask("ssm.apply", **facts)
+        if done is not None:
+            code, text = done
+            outcome = script_outcome(code, outcome.stdout + ("" if code else text), text if code else "")
+        if outcome.succeeded:
+            hooks.tell("ssm.applied", **facts)
     return outcome
 
 

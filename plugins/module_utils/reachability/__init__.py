@@ -48,6 +48,9 @@ Hop: kind (security-group, network-acl, route, nat-instance, nat-gateway, intern
 Block: kind (as of a hop, or route-table, load-balancer, vpc-link, vpc, gateway, address), id, region, reason (one
 sentence).
 
+`step(network, source, address, port, client=None)` and `link_step(network, link, balancer, port)` ask for one connection
+alone, from an interface to an address or through a VPC link, and end where a balancer takes it.
+
 The snapshot is what boto3 returns, unchanged, by region. Every list may be missing; more keys do no harm.
 
     {"regions": {"us-east-1": {
@@ -90,5 +93,6 @@ tables and endpoint policies.
 from .answer import Answer, Block, Hop, Trace
 from .load import load
 from .query import reach
+from .step import link_step, step
 
-__all__ = ["Answer", "Block", "Hop", "Trace", "load", "reach"]
+__all__ = ["Answer", "Block", "Hop", "Trace", "link_step", "load", "reach", "step"]

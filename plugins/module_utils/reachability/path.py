@@ -229,8 +229,14 @@ class Walk(Checks):
             )
         hops.append(Hop("interface", target.id, target.region, f"of {target.owner} in {target.subnet}"))
         if target.owner in self.network.balancers and self.protocol != "icmp":
-            return serve(self, flow, self.network.balancers[target.owner], target, hops)
+            return self.balance(flow, self.network.balancers[target.owner], target, hops)
         return iter([Result(tuple(hops), target.owner)])
+
+    def balance(
+        self, flow: Flow, balancer: Balancer, node: Interface, hops: list[Hop], *, link: bool = False
+    ) -> Iterator[Result]:
+        """On from a balancer that has taken the connection. link: it came through a VPC link."""
+        return serve(self, flow, balancer, node, hops, link=link)
 
     # To the outside and from there
 
@@ -364,4 +370,4 @@ class Walk(Checks):
                 )
         except Blocked as blocked:
             return iter([Result((), None, blocked.block)])
-        return serve(self, flow, balancer, node, hops, link=True)
+        return self.balance(flow, balancer, node, hops, link=True)

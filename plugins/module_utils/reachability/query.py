@@ -147,6 +147,7 @@ class Question:
         port: int | None,
         request: dict[str, str] | None,
         ephemeral: tuple[int, int],
+        kind: type[Walk] = Walk,
     ) -> None:
         self.network = network
         self.protocol = protocol
@@ -158,7 +159,7 @@ class Question:
         if protocol == "icmp":
             self.ports, self.backs, cuts = [(ECHO_REQUEST, ECHO_REQUEST)], [(0, 0)], []
         backs = tuple(first for first, _last in pieces(EPHEMERAL, cuts))
-        self.walk = Walk(network, protocol, backs, request, name_ports=port is not None)
+        self.walk = kind(network, protocol, backs, request, name_ports=port is not None)
 
     def ask(self, origin: Place, goal: Place) -> Iterator[Trace]:
         for port in self.ports:

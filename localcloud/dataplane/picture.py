@@ -1,0 +1,314 @@
+"""What the control plane describes of the network, read by its own API in this process and kept until something changes.
+
+    picture = PICTURES.current()        # or, in a coroutine, await PICTURES.now()
+    picture.network                     # what the reachability engine asks
+    picture.balancers[arn], picture.groups[arn]     # as Describe… answers, with Region, Attributes, Listeners, Rules, Targets
+
+Reading is some hundred milliseconds' work, so only those parts are read again that a mutating call may have changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import io
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import botocore.session
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+
+from localcloud import ACCOUNT, hooks, interfaces, state
+from plugins.module_utils.reachability import load
+from plugins.module_utils.reachability.model import Network
+
+# What takes a while to become what it was asked to be: its parts are read again for so long after a call, every second.
+SETTLE_SECONDS = 30.0
+SETTLE_PAUSE = 1.0
+BACKENDS = {
+    "ec2": "ec2",
+    "elbv2": "elbv2",
+    "efs": "efs",
+    "rds": "rds",
+    "lambda": "awslambda",
+    "apigateway": "apigateway",
+}
+Described = dict[str, Any]
+
+
+def attributes(described: Described) -> dict[str, str]:
+    """Of a balancer, listener or target group, by name."""
+    return {each["Key"]: each.get("Value") or "" for each in described.get("Attributes", [])}
+
+
+class Control:
+    """boto3's clients of the control plane without a server in between, and without a line in its record of calls."""
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self.application = DomainDispatcherApplication(create_backend_app)
+        self.session = botocore.session.Session()
+        self.session.set_credentials("localcloud", "localcloud")
+        self.clients: dict[tuple[str, str], Any] = {}
+
+    def client(self, service: str, region: str) -> Any:
+        if (service, region) not in self.clients:
+            made = self.session.create_client(
+                service,
+                region_name=region,
+                endpoint_url="http://localcloud",
+                config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+            )
+            made.meta.events.register("before-send", self.send)
+            self.clients[service, region] = made
+        return self.clients[service, region]
+
+    def send(self, request: Any, **_more: Any) -> AWSResponse:
+        url = urlsplit(request.url)
+        body = request.body or b""
+        body = body.encode() if isinstance(body, str) else bytes(body)
+        headers = {key: each.decode() if isinstance(each, bytes) else each for key, each in request.headers.items()}
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": unquote(url.path),
+            "RAW_URI": url.path,
+            "QUERY_STRING": url.query,
+            "SERVER_NAME": "localcloud",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": io.StringIO(),
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": headers.get("Content-Type", ""),
+            **{f"HTTP_{key.upper().replace('-', '_')}": each for key, each in headers.items()},
+        }
+        answered: list[Any] = []
+
+        def start(status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> None:
+            answered[:] = [int(status.split()[0]), dict(fields)]
+
+        content = b"".join(self.application(environ, start))
+        return AWSResponse(request.url, answered[0], answered[1], Raw(content))
+
+
+class Raw(io.BytesIO):
+    """A body as botocore reads one."""
+
+    def stream(self, **_options: Any) -> Iterable[bytes]:
+        yield self.read()
+
+
+def listed(client: Any, operation: str, key: str, **parameters: Any) -> list[Described]:
+    if client.can_paginate(operation):
+        return client.get_paginator(operation).paginate(**parameters).build_full_result().get(key) or []
+    return getattr(client, operation)(**parameters).get(key) or []
+
+
+def list_of(operation: str, key: str) -> Callable[[Any], list[Described]]:
+    return functools.partial(listed, operation=operation, key=key)
+
+
+def instances(client: Any) -> list[Described]:
+    return [each for found in listed(client, "describe_instances", "Reservations") for each in found["Instances"]]
+
+
+def load_balancers(client: Any) -> list[Described]:
+    found = listed(client, "describe_load_balancers", "LoadBalancers")
+    for balancer in found:
+        arn = balancer["LoadBalancerArn"]
+        balancer["Attributes"] = client.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+        balancer["Listeners"] = listed(client, "describe_listeners", "Listeners", LoadBalancerArn=arn)
+        for listener in balancer["Listeners"]:
+            which = {"ListenerArn": listener["ListenerArn"]}
+            listener["Rules"] = listed(client, "describe_rules", "Rules", **which)
+            listener["Attributes"] = client.describe_listener_attributes(**which)["Attributes"]
+    return found
+
+
+def target_groups(client: Any) -> list[Described]:
+    found = listed(client, "describe_target_groups", "TargetGroups")
+    for group in found:
+        which = {"TargetGroupArn": group["TargetGroupArn"]}
+        group["Attributes"] = client.describe_target_group_attributes(**which)["Attributes"]
+        group["Targets"] = client.describe_target_health(**which)["TargetHealthDescriptions"]
+    return found
+
+
+def mount_targets(client: Any) -> list[Described]:
+    systems = listed(client, "describe_file_systems", "FileSystems")
+    return [
+        each
+        for system in systems
+        for each in listed(client, "describe_mount_targets", "MountTargets", FileSystemId=system["FileSystemId"])
+    ]
+
+
+@dataclass(frozen=True)
+class Part:
+    """also: further services whose calls change it. everywhere: calls in other regions do too."""
+
+    service: str
+    read: Callable[[Any], list[Described]]
+    also: tuple[str, ...] = ()
+    everywhere: bool = False
+
+
+PARTS = {
+    "vpcs": Part("ec2", list_of("describe_vpcs", "Vpcs")),
+    "subnets": Part("ec2", list_of("describe_subnets", "Subnets")),
+    "route_tables": Part("ec2", list_of("describe_route_tables", "RouteTables"), everywhere=True),
+    "security_groups": Part("ec2", list_of("describe_security_groups", "SecurityGroups")),
+    "network_acls": Part("ec2", list_of("describe_network_acls", "NetworkAcls")),
+    "instances": Part("ec2", instances),
+    "network_interfaces": Part(
+        "ec2", list_of("describe_network_interfaces", "NetworkInterfaces"), ("elbv2", "efs", "rds", "lambda")
+    ),
+    "internet_gateways": Part("ec2", list_of("describe_internet_gateways", "InternetGateways")),
+    "nat_gateways": Part("ec2", list_of("describe_nat_gateways", "NatGateways")),
+    "vpc_peering_connections": Part(
+        "ec2", list_of("describe_vpc_peering_connections", "VpcPeeringConnections"), everywhere=True
+    ),
+    "vpc_endpoints": Part("ec2", list_of("describe_vpc_endpoints", "VpcEndpoints")),
+    "load_balancers": Part("elbv2", load_balancers),
+    "target_groups": Part("elbv2", target_groups),
+    "mount_targets": Part("efs", mount_targets),
+    "db_instances": Part("rds", list_of("describe_db_instances", "DBInstances")),
+    "functions": Part("lambda", list_of("list_functions", "Functions")),
+    "vpc_links": Part("apigateway", list_of("get_vpc_links", "items")),
+}
+
+
+@dataclass
+class Picture:
+    regions: dict[str, dict[str, list[Described]]]
+    network: Network
+    total: int = 0  # of changes that it knows of
+    taken: float = 0.0
+    balancers: dict[str, Described] = field(default_factory=dict)
+    groups: dict[str, Described] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)  # balancers' ARNs by DNS name
+    memory: dict[Any, Any] = field(default_factory=dict)  # for whoever works something out from it
+
+    def __post_init__(self) -> None:
+        for region, parts in self.regions.items():
+            for balancer in parts.get("load_balancers", []):
+                self.balancers[balancer["LoadBalancerArn"]] = {**balancer, "Region": region}
+                self.names[balancer["DNSName"].lower()] = balancer["LoadBalancerArn"]
+            for group in parts.get("target_groups", []):
+                self.groups[group["TargetGroupArn"]] = {**group, "Region": region}
+
+
+class Pictures:
+    """The newest picture. Threads share it."""
+
+    def __init__(self) -> None:
+        self.reading = threading.Lock()
+        self.counting = threading.Lock()
+        self.changes: Counter[tuple[str, str]] = Counter()  # by service and region
+        self.changed: dict[tuple[str, str], float] = {}  # when
+        self.control: Control | None = None
+        self.known: dict[tuple[str, str], tuple[int, float, list[Described]]] = {}  # by region and part
+        self.picture: Picture | None = None
+
+    def note(self, *, service: str, region: str, **_more: Any) -> None:
+        if service in BACKENDS:
+            with self.counting:
+                self.changes[service, region] += 1
+                self.changed[service, region] = time.monotonic()
+
+    @property
+    def total(self) -> int:
+        with self.counting:
+            return self.changes.total()
+
+    def fresh(self) -> Picture | None:
+        """The picture, if nothing can have changed since it was taken."""
+        picture = self.picture
+        if picture is None or picture.total != self.total:
+            return None
+        return None if self.settling and time.monotonic() - picture.taken > SETTLE_PAUSE else picture
+
+    @property
+    def settling(self) -> bool:
+        """Whether something may become what it was asked to be without a further call."""
+        with self.counting:
+            slow = max((at for (service, _), at in self.changed.items() if service != "ec2"), default=-math.inf)
+        return time.monotonic() - slow < SETTLE_SECONDS
+
+    def current(self) -> Picture:
+        found = self.fresh()
+        if found is None:
+            with self.reading:
+                return self.fresh() or self.take()
+        return found
+
+    def recent(self, seconds: float) -> Picture:
+        """One that was right so many seconds ago, for whoever can do with that while much is changing."""
+        found = self.picture
+        return found if found and time.monotonic() - found.taken < seconds else self.current()
+
+    async def anew(self) -> Picture:
+        """Read again, whatever settles."""
+
+        def take() -> Picture:
+            with self.reading:
+                return self.take(pause=0)
+
+        return await asyncio.to_thread(take)
+
+    async def now(self) -> Picture:
+        found = self.fresh()
+        return found if found is not None else await asyncio.to_thread(self.current)
+
+    def take(self, pause: float = SETTLE_PAUSE) -> Picture:
+        self.control = self.control or Control()
+        total, taken = self.total, time.monotonic()
+        regions: dict[str, dict[str, list[Described]]] = {}
+        for region in used_regions():
+            parts = regions[region] = {}
+            for name, part in PARTS.items():
+                if interfaces.backend(BACKENDS[part.service], ACCOUNT, region) is not None:
+                    parts[name] = self.read(region, name, part, pause)
+        self.picture = Picture(regions, load({"regions": regions}), total, taken)
+        return self.picture
+
+    def read(self, region: str, name: str, part: Part, pause: float) -> list[Described]:
+        services = (part.service, *part.also)
+        with self.counting:
+            relevant = [
+                (key, count)
+                for key, count in self.changes.items()
+                if key[0] in services and (part.everywhere or key[1] == region)
+            ]
+            version = sum(count for _, count in relevant)
+            slow = max((self.changed[key] for key, _ in relevant if key[0] != "ec2"), default=-math.inf)
+        known = self.known.get((region, name))
+        now = time.monotonic()
+        settled = now - slow >= SETTLE_SECONDS
+        if known and known[0] == version and (settled or now - known[1] <= pause):
+            return known[2]
+        assert self.control is not None
+        with state.LOCK:
+            found = part.read(self.control.client(part.service, region))
+        self.known[region, name] = (version, now, found)
+        return found
+
+
+def used_regions() -> list[str]:
+    """Those in which something was asked of EC2: there are no networks elsewhere."""
+    from moto.ec2.models import ec2_backends
+
+    return sorted(ec2_backends[ACCOUNT]) if ACCOUNT in ec2_backends else []
+
+
+PICTURES = Pictures()
+hooks.on("aws.changed")(PICTURES.note)
