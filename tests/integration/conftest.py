@@ -19,7 +19,7 @@ def free_port() -> int:
     Below those that the kernel gives away by itself: one of these may be gone again before it is used.
     """
     for _ in range(1000):
-        port = random.randrange(10_000, 32_000, 2)
+        port = random.SystemRandom().randrange(10_000, 32_000, 2)
         with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", port))
             second.bind(("127.0.0.1", port + 1))
