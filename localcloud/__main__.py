@@ -25,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         command.add_argument("--port", type=int, default=4566, help="port to listen on (default: %(default)s)")
-        command.add_argument("--data-port", type=int, help="port that deployed APIs answer on (default: the one after --port)")
+        command.add_argument(
+            "--data-port", type=int, help="port that deployed APIs answer on (default: the one after --port)"
+        )
         if name == "serve":
             for listener in ("--listener", "--data-listener"):  # from `start`: sockets that are bound
                 command.add_argument(listener, type=int, help=argparse.SUPPRESS)

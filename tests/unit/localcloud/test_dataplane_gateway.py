@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 from typing import Any
@@ -210,6 +211,11 @@ def pool() -> dict[str, Any]:
     }
 
 
+@functools.cache
+def pools_key() -> RSAKey:
+    return RSAKey.import_key(load_resource("cognitoidp/resources/jwks-private.json"))
+
+
 def signed(pool: dict[str, Any], key: RSAKey | None = None, algorithm: str = "RS256", **changes: Any) -> str:
     """A token as the pool signs it, with changes; None leaves a claim out."""
     claims = {
@@ -224,8 +230,7 @@ def signed(pool: dict[str, Any], key: RSAKey | None = None, algorithm: str = "RS
         "exp": int(time.time()) + 60,
     }
     claims = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-    key = key or RSAKey.import_key(load_resource("cognitoidp/resources/jwks-private.json"))
-    return jwt.encode({"alg": algorithm, "kid": "dummy"}, claims, key, algorithms=[algorithm])
+    return jwt.encode({"alg": algorithm, "kid": "dummy"}, claims, key or pools_key(), algorithms=[algorithm])
 
 
 def authorized(
