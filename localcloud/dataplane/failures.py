@@ -24,7 +24,7 @@ TYPES = {
     "BAD_REQUEST_PARAMETERS": ("Missing required request parameters", "BadRequestException"),
     "DEFAULT_4XX": ("Bad Request", "BadRequestException"),
     "DEFAULT_5XX": ("Internal server error", "InternalServerErrorException"),
-    "INTEGRATION_FAILURE": ("Internal server error", "InternalServerErrorException"),
+    "INTEGRATION_FAILURE": ("Network error communicating with endpoint", "InternalServerErrorException"),
     "INTEGRATION_TIMEOUT": ("Endpoint request timed out", "InternalServerErrorException"),
     "INVALID_API_KEY": ("Forbidden", "ForbiddenException"),
     "MISSING_AUTHENTICATION_TOKEN": ("Missing Authentication Token", "MissingAuthenticationTokenException"),

@@ -71,7 +71,9 @@ class Functions:
             raise Failure("INTEGRATION_TIMEOUT", reason=f"{target.name} did not answer in {seconds:g} s") from error
         except (ServiceException, JsonRESTError) as error:  # throttled, still being made, of another runtime
             told = str(error.message)
-            raise Failure("INTEGRATION_FAILURE", status=502, reason=f"{target.name}: {told}") from error
+            raise Failure(
+                "INTEGRATION_FAILURE", "Internal server error", status=502, reason=f"{target.name}: {told}"
+            ) from error
         finally:
             milliseconds = (time.perf_counter() - began) * 1000
             exchange.hops.append(Hop("function", target.name, target.region, milliseconds, told))

@@ -19,8 +19,8 @@ from localcloud.dataplane.access_log import AccessLogs
 from localcloud.dataplane.exchange import Exchange, Failure
 from localcloud.dataplane.functions import Functions
 from localcloud.dataplane.journeys import Journeys
-from localcloud.dataplane.messages import Answer, Request
-from localcloud.dataplane.proxies import Cut, Proxies
+from localcloud.dataplane.messages import Answer, Broken, Request
+from localcloud.dataplane.proxies import Proxies
 from localcloud.dataplane.resources import Resources
 from localcloud.dataplane.throttling import Throttle
 from localcloud.services.apigateway import deployed
@@ -83,8 +83,8 @@ class Gateway:
             body, answer.body = answer.body, counted(answer.body)
             try:
                 await deliver(answer, not reason and exchange.integration.get("responseTransferMode") == "STREAM")
-            except Cut as cut:
-                reason = str(cut)
+            except Broken as broken:
+                reason = str(broken)
                 raise
             finally:
                 await close(body)

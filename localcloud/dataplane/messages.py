@@ -47,3 +47,7 @@ class Blocked(Exception):
         self.reason = reason
         self.hops = hops
         self.timed_out = timed_out  # silently dropped, as a security group does, in contrast to refused
+
+
+class Broken(Exception):
+    """Raised by an answer's body that ends before its end; the text says who ended it."""

@@ -22,7 +22,7 @@ from localcloud.dataplane import mapping, media
 from localcloud.dataplane.exchange import Exchange, Failure, header
 from localcloud.dataplane.failures import identity, pieces
 from localcloud.dataplane.functions import forwarded
-from localcloud.dataplane.messages import Answer, Blocked, Headers, Hop, Request
+from localcloud.dataplane.messages import Answer, Blocked, Broken, Headers, Hop, Request
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html and response-transfer-mode.html
 BUFFERED_BYTES = 10 * 1024 * 1024
@@ -30,10 +30,6 @@ IDLE_SECONDS = 300.0  # a stream that is silent for longer ends, on regional API
 UNTHROTTLED_BYTES = 10 * 1024 * 1024
 THROTTLED_RATE = 2 * 1024 * 1024  # bytes a second, once a stream is larger than that
 AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-
-
-class Cut(Exception):
-    """A stream that ended before its end."""
 
 
 class Proxies:
@@ -69,7 +65,7 @@ class Proxies:
             exchange.hops += blocked.hops
             kind = "INTEGRATION_TIMEOUT" if blocked.timed_out else "INTEGRATION_FAILURE"
             raise Failure(kind, reason=blocked.reason) from blocked
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, Broken) as error:
             raise Failure("INTEGRATION_FAILURE", reason=f"{url.netloc}: {error or type(error).__name__}") from error
         finally:
             exchange.told["integrationLatency"] = f"{(time.perf_counter() - began) * 1000:.0f}"
@@ -176,9 +172,9 @@ async def streamed(body: AsyncIterator[bytes], deadline: float) -> AsyncIterator
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
-                raise Cut("the stream took longer than its integration may") from error
-            except (aiohttp.ClientError, OSError, Blocked) as error:
-                raise Cut(f"the stream broke: {error or type(error).__name__}") from error
+                raise Broken("the stream took longer than its integration may") from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise Broken(f"the stream broke: {error or type(error).__name__}") from error
             yield chunk
             sent += len(chunk)
             if sent > UNTHROTTLED_BYTES:

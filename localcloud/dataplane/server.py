@@ -18,8 +18,7 @@ from multidict import CIMultiDict
 from localcloud.dataplane.failures import pieces
 from localcloud.dataplane.gateway import PAYLOAD_BYTES, Call, Gateway
 from localcloud.dataplane.journeys import Journeys
-from localcloud.dataplane.messages import Answer, Request
-from localcloud.dataplane.proxies import Cut
+from localcloud.dataplane.messages import Answer, Broken, Request
 
 PREFIX = "/execute-api/"
 HOST = re.compile(
@@ -101,8 +100,8 @@ class DataPlane:
         else:
             try:
                 await self.gateway.serve(call, replies.deliver)
-            except Cut as cut:
-                log.info("%s %s was cut off: %s", call.request.method, call.path, cut)
+            except Broken as broken:
+                log.info("%s %s was cut off: %s", call.request.method, call.path, broken)
                 if incoming.transport:
                     incoming.transport.abort()
         assert replies.response is not None
