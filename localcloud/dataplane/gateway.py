@@ -29,6 +29,7 @@ from localcloud.services.apigateway import deployed
 PAYLOAD_BYTES = 10 * 1024 * 1024
 HEAD_BYTES = 10_240  # request line and headers together
 KEPT_ROUTERS = 100
+OF_INTEGRATIONS = ("API_CONFIGURATION_ERROR", "DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT")
 log = logging.getLogger("localcloud")
 
 Deliver = Callable[[Answer, bool], Awaitable[None]]
@@ -84,7 +85,7 @@ class Gateway:
             try:
                 await deliver(answer, not reason and exchange.integration.get("responseTransferMode") == "STREAM")
             except Broken as broken:
-                reason = str(broken)
+                reason = exchange.told["integrationErrorMessage"] = str(broken)
                 raise
             finally:
                 await close(body)
@@ -95,8 +96,6 @@ class Gateway:
                 "responseLength": str(sent),
                 "responseLatency": f"{milliseconds:.0f}",
             }
-            if reason:
-                exchange.told.setdefault("integrationErrorMessage", reason)
             self.logs.write(exchange)
             self.journeys.add(exchange, status, milliseconds, sent, reason)
 
@@ -105,6 +104,8 @@ class Gateway:
         try:
             return await self.integrate(exchange), ""
         except Failure as failure:
+            if failure.kind in OF_INTEGRATIONS:
+                exchange.told["integrationErrorMessage"] = failure.reason
             return failures.answer(exchange, failure), failure.reason or failure.kind
         except Exception as error:  # a fault of ours must reach the client as an answer, and our log as a traceback
             log.exception("%s %s of API %s", exchange.request.method, exchange.path, exchange.api_id)

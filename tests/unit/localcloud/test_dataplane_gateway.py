@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from localcloud.dataplane import authorizers, failures, functions, mapping, medi
 from localcloud.dataplane.access_log import line
 from localcloud.dataplane.exchange import Exchange, Failure
 from localcloud.dataplane.journeys import Journeys
-from localcloud.dataplane.messages import Request
+from localcloud.dataplane.messages import Broken, Request
 from localcloud.dataplane.resources import Match, Resources
 from localcloud.dataplane.throttling import Throttle
 from localcloud.services.apigateway import DEFAULT_TEMPLATE, GATEWAY_RESPONSES
@@ -120,6 +121,32 @@ def test_parameters_are_mapped_from_all_their_sources() -> None:
 def test_what_the_integration_says_replaces_what_the_client_sent() -> None:
     assert proxies.query_of("a=1&b=%2F", "", []) == "a=1&b=%2F"
     assert proxies.query_of("a=1&b=%2F", "fixed=1", [("a", "x y")]) == "fixed=1&b=%2F&a=x+y"
+
+
+@pytest.mark.parametrize(("seconds", "idle"), [(1.0, 60.0), (60.0, 1.0)])
+def test_a_stream_is_cut_off_when_its_time_is_over_or_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, idle: float
+) -> None:
+    monkeypatch.setattr(proxies, "IDLE_SECONDS", idle)
+    ended = []
+
+    async def origin() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await asyncio.sleep(60)
+            yield b"never"
+        finally:
+            ended.append(True)
+
+    async def read() -> None:
+        got = []
+        with pytest.raises(Broken):
+            async for piece in proxies.streamed(origin(), asyncio.get_running_loop().time() + seconds):
+                got.append(piece)
+        assert got == [b"first"]
+
+    asyncio.run(read())
+    assert ended == [True]
 
 
 def test_a_template_is_filled_and_what_a_client_sent_is_not_run() -> None:
