@@ -19,7 +19,7 @@ import pytest
 from .playbooks import Cloud, Run
 
 HOME = "us-east-1"
-EMAIL, PASSWORD = "traveller@example.com", "Passw0rd!"
+EMAIL, PASSWORD = f"{uuid.uuid4().hex}@example.com", "Passw0rd!"  # another user each time
 ORIGIN = "https://main.example.amplifyapp.com"
 VERBS = ("GET", "POST", "PUT", "DELETE")
 
