@@ -27,12 +27,16 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         command.add_argument("--port", type=int, default=4566, help="port to listen on (default: %(default)s)")
+        command.add_argument(
+            "--data-port", type=int, help="port that deployed APIs answer on (default: the one after --port)"
+        )
         if name in ("start", "serve"):
             command.add_argument(
                 "--hosts", type=Path, help="file that says what configured hosts run (LOCALCLOUD_HOSTS)"
             )
         if name == "serve":
-            command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # from `start`: a socket that is bound
+            for listener in ("--listener", "--data-listener"):  # from `start`: sockets that are bound
+                command.add_argument(listener, type=int, help=argparse.SUPPRESS)
         if name == "start":
             command.add_argument("--run", help="what the requests that follow are counted under")
         if name == "requests":
@@ -55,32 +59,42 @@ def requests(daemon: Daemon, options: argparse.Namespace) -> int:
     return 0
 
 
-def serve(daemon: Daemon, descriptor: int | None) -> None:
-    listener = socket.socket(fileno=descriptor) if descriptor is not None else daemon.listen()
-    with listener, daemon.here():
+def serve(daemon: Daemon, descriptors: tuple[int | None, int | None]) -> None:
+    control, data = descriptors
+    if control is None or data is None:
+        listener, data_listener = daemon.listen()
+    else:
+        listener, data_listener = socket.socket(fileno=control), socket.socket(fileno=data)
+    with listener, data_listener, daemon.here():
         from localcloud import server  # takes seconds: whoever looks meanwhile finds that it is on its way
 
-        server.serve(listener)
+        server.serve(listener, data_listener)
 
 
 def main() -> int:
     options = parser().parse_args()
-    daemon = Daemon(options.host, options.port)
+    daemon = Daemon(options.host, options.port, options.data_port or options.port + 1)
     if getattr(options, "hosts", None):
         os.environ["LOCALCLOUD_HOSTS"] = str(options.hosts.resolve())
     try:
         if options.command == "serve":
-            serve(daemon, options.listener)
+            serve(daemon, (options.listener, options.data_listener))
         elif options.command == "start":
             started = daemon.start()
             if options.run:
                 daemon.ask(f"runs?name={urllib.parse.quote(options.run)}", method="POST")
-            print(f"The local cloud {'was started' if started else 'runs'} at {daemon.url}; its log is {daemon.log}.")
+            print(
+                f"The local cloud {'was started' if started else 'runs'} at {daemon.url}, "
+                f"deployed APIs at {daemon.data_url}; its log is {daemon.log}."
+            )
         elif options.command == "stop":
             print(f"The local cloud at {daemon.url} {'was stopped' if daemon.stop() else 'was not running'}.")
         elif options.command == "status":
             health = daemon.healthy()
-            print(f"The local cloud {'runs' if health else 'does not run'} at {daemon.url}; its log is {daemon.log}.")
+            where = f", deployed APIs at {health['data_plane']}" if health else ""
+            print(
+                f"The local cloud {'runs' if health else 'does not run'} at {daemon.url}{where}; its log is {daemon.log}."
+            )
             return 0 if health else 3
         elif options.command == "requests":
             if not daemon.healthy():

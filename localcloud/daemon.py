@@ -40,10 +40,15 @@ def state_folder() -> Path:
 class Daemon:
     host: str
     port: int
+    data_port: int  # of the data plane: where deployed APIs answer
 
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def data_url(self) -> str:
+        return f"http://{self.host}:{self.data_port}"
 
     @property
     def folder(self) -> Path:
@@ -102,38 +107,52 @@ class Daemon:
                 process = self.spawn()
                 self.await_health(process)
                 return True
-            self.await_health(None)  # it may be on its way: whoever started it may have been killed meanwhile
+            health = self.await_health(None)  # it may be on its way: whoever started it may have been killed meanwhile
+            if health["data_plane"] != self.data_url:
+                raise Problem(
+                    f"The local cloud at {self.url} runs with its APIs at {health['data_plane']}, not at {self.data_url}. "
+                    f"Use that, or stop it first: python -m localcloud stop --port={self.port}"
+                )
             return False
 
-    def listen(self) -> socket.socket:
-        """A socket bound to the address; raises Problem where that is taken or not ours."""
+    def listen(self) -> tuple[socket.socket, socket.socket]:
+        """Sockets bound to the addresses of control plane and data plane; raises Problem where one is taken or not ours."""
+        control = self.bind(self.port, "cloud_port", "port")
         try:
-            return socket.create_server((self.host, self.port), backlog=BACKLOG)
+            return control, self.bind(self.data_port, "cloud_data_port", "data-port")
+        except Problem:
+            control.close()
+            raise
+
+    def bind(self, port: int, variable: str, option: str) -> socket.socket:
+        try:
+            return socket.create_server((self.host, port), backlog=BACKLOG)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise Problem(f"The local cloud cannot listen on {self.host}:{self.port}: {error.strerror}.") from error
+                raise Problem(f"The local cloud cannot listen on {self.host}:{port}: {error.strerror}.") from error
             raise Problem(
-                f"Port {self.port} of {self.host} is taken by something else. Stop that, or use another port: "
-                f"-e cloud_port={self.port + 1} with the playbooks, --port {self.port + 1} here."
+                f"Port {port} of {self.host} is taken by something else. Stop that, or use another port: "
+                f"-e {variable}={port + 2} with the playbooks, --{option} {port + 2} here."
             ) from error
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        """Starts the server with a socket that is bound already: who finds the port taken learns it here, without a race."""
-        listener = self.listen()
-        with listener:
+        """Starts the server with sockets that are bound already: who finds a port taken learns it here, without a race."""
+        listener, data_listener = self.listen()
+        with listener, data_listener:
             self.rotate()
-            number = listener.fileno()
+            numbers = [listener.fileno(), data_listener.fileno()]
             command = [sys.executable, "-m", "localcloud", "serve", f"--host={self.host}", f"--port={self.port}"]
+            command += [f"--data-port={self.data_port}", f"--listener={numbers[0]}", f"--data-listener={numbers[1]}"]
             with self.log.open("ab") as output:
                 process = subprocess.Popen(
-                    [*command, f"--listener={number}"],
+                    command,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
                     env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
                     cwd="/",
                     start_new_session=True,
-                    pass_fds=[number],
+                    pass_fds=numbers,
                 )
         return process
 
@@ -141,11 +160,11 @@ class Daemon:
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
 
-    def await_health(self, process: subprocess.Popen[bytes] | None) -> None:
+    def await_health(self, process: subprocess.Popen[bytes] | None) -> dict[str, Any]:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self.healthy():
-                return
+            if health := self.healthy():
+                return health
             if process is not None and process.poll() is not None:
                 raise Problem(f"The local cloud ended at its start; {self.log} says why.")
             time.sleep(0.05)

@@ -27,6 +27,7 @@ import moto.core.responses
 import moto.settings
 
 from localcloud import ACCOUNT, constraints, hooks, protocol, record, rules, state
+from localcloud.dataplane.journeys import Journeys
 
 CONTROL = "/_localcloud/"
 THREADS = 16
@@ -79,10 +80,12 @@ def remember() -> None:
 class Application:
     """WSGI application around moto's."""
 
-    def __init__(self, calls: record.Record) -> None:
+    def __init__(self, calls: record.Record, journeys: Journeys | None = None, serves: str = "") -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self.calls = calls
+        self.journeys = journeys or Journeys()
+        self.serves = serves  # where the data plane answers
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.lock = state.LOCK
 
@@ -175,7 +178,7 @@ class Application:
         what = environ["PATH_INFO"].removeprefix(CONTROL)
         query = {key: values[0] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         if what == "health":
-            content: Any = {"status": "running", "pid": os.getpid()}
+            content: Any = {"status": "running", "pid": os.getpid(), "data_plane": self.serves}
         elif what == "runs" and environ["REQUEST_METHOD"] == "POST":
             self.calls.begin(query.get("name", "run"))
             content = {"run": query.get("name", "run")}
@@ -183,13 +186,15 @@ class Application:
             content = self.calls.as_dict(query.get("name"), "last" in query)
         elif what == "requests":
             content = list(self.calls.calls)
+        elif what == "journeys":
+            content = self.journeys.newest()
         else:
             return 404, {"Content-Type": "application/json"}, b'{"message": "No such control."}'
         return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
 
 
-def serve(listener: socket.socket) -> None:
-    """Serves on a bound socket until the process is told to end."""
+def serve(listener: socket.socket, data_listener: socket.socket) -> None:
+    """Serves the control plane and the data plane, each on a bound socket, until the process is told to end."""
     import waitress
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -198,7 +203,13 @@ def serve(listener: socket.socket) -> None:
     allow_files()
     modules = prepare()
     content = os.environ.get("LOCALCLOUD_RECORD")
-    application = Application(record.Record(Path(content) if content else None))
+    # After the services' own modules, which change moto's classes before anything else looks at them.
+    from localcloud.dataplane.server import DataPlane
+
+    host, port = listener.getsockname()[:2]
+    journeys = Journeys()
+    plane = DataPlane(data_listener, f"http://{host}:{port}", journeys)
+    application = Application(record.Record(Path(content) if content else None), journeys, plane.url)
     server = waitress.create_server(
         application,
         sockets=[listener],
@@ -210,10 +221,12 @@ def serve(listener: socket.socket) -> None:
         max_request_body_size=1 << 30,
     )
     signal.signal(signal.SIGTERM, end)
-    log.info("serving at http://%s:%s", *listener.getsockname()[:2])
+    log.info("serving at http://%s:%s", host, port)
     try:
+        plane.start()
         server.run()
     finally:
+        plane.stop()
         finish(modules)
         log.info("stopped")
 

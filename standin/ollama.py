@@ -15,6 +15,7 @@ API: https://docs.ollama.com/api. Environment beside Ollama's own: OLLAMA_STAND_
 (0.2), OLLAMA_STAND_IN_PULL_SECONDS (0; how long a pull takes), OLLAMA_STAND_IN_MB (megabytes of weights, for every model).
 """
 
+import fnmatch
 import hashlib
 import http.server
 import json
@@ -34,6 +35,15 @@ from pathlib import Path
 VERSION = "0.32.7"  # release.py writes another one here
 REGISTRY = "registry.ollama.ai"
 CHUNK = 1 << 18
+
+# Whose pages may call beside those of OLLAMA_ORIGINS. https://docs.ollama.com/faq#how-can-i-allow-additional-web-origins-to-access-ollama
+HERE = [
+    f"{scheme}://{host}{port}"
+    for scheme in ("http", "https")
+    for host in ("localhost", "127.0.0.1", "0.0.0.0")
+    for port in ("", ":*")
+]
+APPLICATIONS = ["app://*", "file://*", "tauri://*", "vscode-webview://*", "vscode-file://*"]
 
 # What can be pulled: parameters, family, width of an embedding, size of the weights in MB, what it can do.
 LIBRARY = {
@@ -342,6 +352,9 @@ class Api(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         try:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Origin") and not self.allowed_origin():
+                self.reply(403, "")
+                return
             name = self.routes.get((method, path))
             if name is None:
                 known = any(path == route for _, route in self.routes)
@@ -366,6 +379,19 @@ class Api(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         except OSError as error:
             self.reply(500, {"error": str(error)})
+
+    def allowed_origin(self):
+        """What the answer tells a browser about the page that calls; empty where no page calls, or none that may."""
+        origin = self.headers.get("Origin") or ""
+        origins = [each.strip() for each in os.environ.get("OLLAMA_ORIGINS", "").split(",") if each.strip()]
+        if origin and "*" in origins:
+            return "*"
+        return origin if any(fnmatch.fnmatchcase(origin, each) for each in origins + HERE + APPLICATIONS) else ""
+
+    def end_headers(self):
+        if self.allowed_origin():
+            self.send_header("Access-Control-Allow-Origin", self.allowed_origin())
+        super().end_headers()
 
     def reply(self, status, content):
         data = content.encode() if isinstance(content, str) else json.dumps(content).encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +14,17 @@ from .playbooks import Cloud, Run
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free, with the next one, which the cloud's data plane takes.
+
+    Below those that the kernel gives away by itself: one of these may be gone again before it is used.
+    """
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(10_000, 32_000, 2)
+        with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            return port
+    raise RuntimeError("no two ports in a row are free")
 
 
 @pytest.fixture(scope="session")

@@ -69,10 +69,15 @@ def test_a_taken_port_is_refused_and_left_alone(own):
         refused = own.command("start", f"--port={own.port}")
         assert refused.returncode == 1
         assert f"Port {own.port} of 127.0.0.1 is taken" in refused.stderr
-        assert f"-e cloud_port={own.port + 1}" in refused.stderr
+        assert f"-e cloud_port={own.port + 2}" in refused.stderr
         assert "Traceback" not in refused.stderr
         assert own.command("stop", f"--port={own.port}").stdout.endswith("was not running.\n")
         assert other.fileno() > 0
+    with socket.create_server(("127.0.0.1", own.port + 1)):
+        refused = own.command("start", f"--port={own.port}")
+        assert refused.returncode == 1
+        assert f"Port {own.port + 1} of 127.0.0.1 is taken" in refused.stderr
+        assert f"-e cloud_data_port={own.port + 3}" in refused.stderr
     assert not (own.home / str(own.port) / "pid").exists()
 
 
@@ -137,7 +142,8 @@ from localcloud import children, server
 process = children.spawn(["/bin/sleep", "600"])
 print(process.pid, flush=True)
 import socket
-server.serve(socket.create_server(("127.0.0.1", int(sys.argv[1]))))
+port = int(sys.argv[1])
+server.serve(*(socket.create_server(("127.0.0.1", each)) for each in (port, port + 1)))
 """
 
 

@@ -17,7 +17,7 @@ SOURCE = {"client_repository": "https://github.com/example/client", "vault_clien
 # What the layers before these two leave behind.
 BEFORE = {
     "preflight_caller": {"account": "123456789012"},
-    "api_deployed": {"invoke_url": "https://api.example.com/v1"},
+    "api": {"id": "a1b2c3d4e5"},
 }
 LAYERS = f"""
 - name: Let users sign in
@@ -117,7 +117,7 @@ def test_with_a_source_the_client_is_built_with_what_was_deployed_and_no_secret_
     secret = environment.pop("AUTH_SECRET")
     assert environment == {
         "AMPLIFY_MONOREPO_APP_ROOT": "client-apps",
-        "NEXT_PUBLIC_API_GATEWAY_URL": "https://api.example.com/v1",
+        "NEXT_PUBLIC_API_GATEWAY_URL": f"http://127.0.0.1:{layers.cloud.port + 1}/execute-api/a1b2c3d4e5/v1",
         "NEXT_PUBLIC_COGNITO_CLIENT_ID": client,
         "NEXT_PUBLUC_COGNITO_ID_TOKEN_EXPIRED": "60",
     }
@@ -140,7 +140,7 @@ def test_a_second_run_changes_nothing_in_earnest_and_in_preview(layers):
 
 
 def test_another_setting_is_built_again(layers):
-    run = layers.play("another", **SOURCE, api_deployed={"invoke_url": "https://other.example.com"})
+    run = layers.play("another", **SOURCE, api={"id": "f6g7h8i9j0"})
     assert {task for task, _, _ in run.changed} == {
         "Create the app",
         "Create the branch and build it where something changed",

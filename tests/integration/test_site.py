@@ -47,10 +47,10 @@ def function_serves(cloud) -> bool:
     )
 
 
-def test_the_first_run_ends_with_what_a_person_needs_next(first_run):
+def test_the_first_run_ends_with_what_a_person_needs_next(cloud, first_run):
     said = first_run.output
     assert "/us-west-2/tags" in said
-    assert ".execute-api.us-east-1." in said
+    assert f"http://127.0.0.1:{cloud.port + 1}/execute-api/" in said
     assert "playbooks/confirm.yml -e email=" in said
     assert "USD an hour" in said
     assert "client_repository is empty" in said

@@ -43,6 +43,7 @@ DEFAULTS = {
     "pool_attributes": ["name", "email"],
     "client_flows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
     "client_source": False,
+    "api_endpoint": "https://{id}.execute-api.{region}.amazonaws.com/{stage}",
     "volume_gib": 30,
     "conversation_paths": {
         "/conversations/{uid}": ["GET", "POST", "DELETE"],

@@ -103,7 +103,7 @@ def told(system):
     wanted = {
         "NEXT_PUBLIC_COGNITO_CLIENT_ID": [system.pool_client["ClientId"]],
         "NEXT_PUBLIC_API_GATEWAY_URL": [
-            f"https://{api['id']}.execute-api.{system.home.region}.amazonaws.com/{stage['stageName']}"
+            system.expected["api_endpoint"].format(id=api["id"], region=system.home.region, stage=stage["stageName"])
             for stage in api["stages"]
         ],
     }

@@ -142,6 +142,24 @@ def test_errors(client, method, path, body, status):
     assert client.call(method, path, body)[0] == status
 
 
+def test_only_pages_of_allowed_origins_may_call(client, serve):
+    def asked(port, origin):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/api/tags", headers={} if origin is None else {"Origin": origin})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.getheader("Access-Control-Allow-Origin")
+
+    page, local = "https://example.com", "http://localhost:3000"
+    assert asked(client.port, None) == (200, None)
+    assert asked(client.port, page) == (403, None)
+    assert asked(client.port, local) == (200, local)
+    assert asked(serve(OLLAMA_ORIGINS="*").port, page) == (200, "*")
+    some = serve(OLLAMA_ORIGINS="https://example.org, https://example.com")
+    assert asked(some.port, page) == (200, page)
+
+
 def test_queue_is_limited(serve):
     slow = serve(OLLAMA_MAX_QUEUE="1", OLLAMA_STAND_IN_TOKENS_PER_SECOND="10")
     connection = http.client.HTTPConnection("127.0.0.1", slow.port, timeout=20)

@@ -23,7 +23,9 @@ def compiled(templates, monkeypatch) -> list[str]:
     """The templates that were compiled, in order."""
     seen = []
     compile_one = templates.compile_one
-    monkeypatch.setattr(templates, "compile_one", lambda *args, **kw: seen.append(args[1]) or compile_one(*args, **kw))
+    monkeypatch.setattr(
+        templates, "compile_one", lambda *args, **kw: [seen.append(args[1]), compile_one(*args, **kw)][1]
+    )
     return seen
 
 

@@ -1,0 +1,197 @@
+"""A user's way through the deployed system, by the address that site.yml prints: sign up, be confirmed, sign in, keep conversations."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore
+import pytest
+
+from .playbooks import Cloud, Run
+
+HOME = "us-east-1"
+EMAIL, PASSWORD = f"{uuid.uuid4().hex}@example.com", "Passw0rd!"  # another user each time
+ORIGIN = "https://main.example.amplifyapp.com"
+VERBS = ("GET", "POST", "PUT", "DELETE")
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Browser:
+    """Asks as the client app's pages do: from another origin, with a token once there is one."""
+
+    def __init__(self, cloud: Cloud, url: str) -> None:
+        self.url = urlsplit(url)
+        self.token = ""
+        self.cognito = boto3.client(
+            "cognito-idp",
+            region_name=HOME,
+            endpoint_url=f"http://127.0.0.1:{cloud.port}",
+            config=botocore.config.Config(signature_version=botocore.UNSIGNED),
+        )
+
+    def ask(self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=60)
+        sent = {
+            "Origin": ORIGIN,
+            "Content-Type": "application/json",
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }
+        if token := self.token if token is None else token:
+            sent["Authorization"] = f"Bearer {token}"
+        connection.request(method, self.url.path + path, None if body is None else json.dumps(body), sent)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        assert answer.headers["Access-Control-Allow-Origin"] == "*", (method, path, answer.status, content)
+        return Answer(answer.status, answer.headers, content)
+
+    def preflight(self, path: str, method: str) -> Answer:
+        wanted = {
+            "Access_Control_Request_Method": method,
+            "Access_Control_Request_Headers": "authorization,content-type",
+        }
+        return self.ask("OPTIONS", path, token="", **wanted)
+
+    def sign_in(self, client: str) -> dict[str, str]:
+        given = {"USERNAME": EMAIL, "PASSWORD": PASSWORD}
+        answer = self.cognito.initiate_auth(ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+        return dict(answer["AuthenticationResult"])
+
+    @property
+    def uid(self) -> str:
+        payload = self.token.split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
+
+
+def conversation(title: str, **more: Any) -> dict[str, Any]:
+    turns = [{"id": "1", "createdAt": "2026-01-01T00:00:00Z", "role": "user", "content": f"{title}?"}]
+    return {"id": str(uuid.uuid4()), "title": title, "conversation": turns, **more}
+
+
+@pytest.fixture(scope="module")
+def client_id(cloud: Cloud, first_run: Run) -> str:
+    cognito = cloud.client("cognito-idp", HOME)
+    pool = next(
+        each["Id"] for each in cognito.list_user_pools(MaxResults=60)["UserPools"] if each["Name"] == "lks-users"
+    )
+    return str(cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"][0]["ClientId"])
+
+
+@pytest.fixture(scope="module")
+def stranger(cloud: Cloud, first_run: Run) -> Browser:
+    """A browser that nobody signed in with."""
+    printed = re.search(r"API\s+(http://\S+)", first_run.output)
+    assert printed, first_run.output[-3000:]
+    return Browser(cloud, printed[1])
+
+
+@pytest.fixture(scope="module")
+def user(cloud: Cloud, stranger: Browser, client_id: str) -> Iterator[Browser]:
+    browser = Browser(cloud, stranger.url.geturl())
+    browser.cognito.sign_up(
+        ClientId=client_id, Username=EMAIL, Password=PASSWORD, UserAttributes=[{"Name": "name", "Value": "Traveller"}]
+    )
+    with pytest.raises(browser.cognito.exceptions.UserNotConfirmedException):
+        browser.sign_in(client_id)
+    cloud.play("playbooks/confirm.yml", "-e", f"email={EMAIL}").must_succeed()
+    browser.token = browser.sign_in(client_id)["IdToken"]
+    yield browser
+    browser.ask("DELETE", f"/conversations/{browser.uid}")
+
+
+@pytest.fixture(scope="module")
+def routes(cloud: Cloud, stranger: Browser) -> list[tuple[str, str]]:
+    """(method, path) of all that is deployed, with a value for each variable."""
+    gateway = cloud.client("apigateway", HOME)
+    api = next(each["id"] for each in gateway.get_rest_apis()["items"] if each["name"] == "lks-api-gateway")
+    values = {"proxy+": "tags", "uid": str(uuid.uuid4()), "id": str(uuid.uuid4())}
+    found = []
+    for resource in gateway.get_resources(restApiId=api, embed=["methods"], limit=500)["items"]:
+        path = re.sub(r"\{([^}]+)\}", lambda match: values[match[1]], resource["path"])
+        for method in resource.get("resourceMethods") or {}:
+            found += [(each, path) for each in (VERBS if method == "ANY" else [method])]
+    assert len(found) > 20
+    return found
+
+
+def test_every_route_has_a_preflight_and_refuses_strangers_so_that_a_browser_sees_it(
+    stranger: Browser, user: Browser, routes: list[tuple[str, str]]
+) -> None:
+    for method, path in routes:
+        allowed = stranger.preflight(path, method)
+        assert (allowed.status, allowed.body) == (204, b""), (method, path)
+        assert method in allowed.headers["Access-Control-Allow-Methods"]
+        assert allowed.headers["Access-Control-Allow-Headers"] == "Authorization,Content-Type"
+        if method == "OPTIONS":
+            continue
+        forged = user.token[:-4] + ("AAAA" if user.token[-4:] != "AAAA" else "BBBB")
+        for token in ("", forged):
+            refused = stranger.ask(method, path, token=token)
+            assert (refused.status, refused.json) == (401, {"status": "error", "message": "Unauthorized"}), (
+                method,
+                path,
+            )
+
+
+def test_a_path_that_leads_nowhere_says_so(stranger: Browser, user: Browser) -> None:
+    for path in ("//tags", "/conversations", "/us-east-1", "/eu-west-1/tags"):
+        assert stranger.preflight(path, "GET").status == 204, path
+        answer = user.ask("GET", path)
+        assert (answer.status, answer.json) == (404, {"status": "error", "message": "No such path or method."}), path
+    assert user.ask("PATCH", "/us-east-1/tags").status == 404
+
+
+def test_a_user_keeps_conversations(user: Browser) -> None:
+    place = f"/conversations/{user.uid}"
+    assert user.ask("GET", place).json == {"status": "success", "data": []}
+    first, second = conversation("One", embedding=[0.5] * 768), conversation("Two")
+    assert [user.ask("POST", place, each).status for each in (first, second)] == [201, 201]
+    listed = user.ask("GET", place).json["data"]
+    assert [each["title"] for each in listed] == ["Two", "One"]
+    assert listed[1]["conversation"] == first["conversation"]
+
+    assert user.ask("POST", place, {**first, "title": "One again"}).status == 200
+    assert [each["title"] for each in user.ask("GET", place).json["data"]] == ["One again", "Two"]
+    changed = user.ask("PUT", f"{place}/{second['id']}", {"title": "Two, later", "userId": "somebody"})
+    assert (changed.status, changed.json["data"]["title"]) == (200, "Two, later")
+    read = user.ask("GET", f"{place}/{second['id']}").json["data"]
+    assert (read["title"], read["conversation"]) == ("Two, later", second["conversation"])
+
+    assert user.ask("DELETE", f"{place}/{second['id']}").status == 200
+    assert user.ask("GET", f"{place}/{second['id']}").status == 404
+    assert user.ask("POST", place, {"id": "x"}).json["status"] == "error"
+    deleted = user.ask("DELETE", place)
+    assert (deleted.status, deleted.json["data"]) == (200, {"deleted": 1})
+
+
+def test_a_user_does_not_reach_anybody_else(user: Browser) -> None:
+    for path in (f"/conversations/{uuid.uuid4()}", f"/conversations/{uuid.uuid4()}/{uuid.uuid4()}"):
+        assert user.ask("GET", path).status == 404
+
+
+def test_a_refreshed_token_is_as_good_and_an_access_token_is_not(user: Browser, client_id: str) -> None:
+    tokens = user.sign_in(client_id)
+    given = {"REFRESH_TOKEN": tokens["RefreshToken"]}
+    answer = user.cognito.initiate_auth(ClientId=client_id, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters=given)
+    refreshed = answer["AuthenticationResult"]["IdToken"]
+    assert user.ask("GET", f"/conversations/{user.uid}", token=refreshed).status == 200
+    assert user.ask("GET", f"/conversations/{user.uid}", token=tokens["AccessToken"]).status == 401
