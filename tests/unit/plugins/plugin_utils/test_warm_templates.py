@@ -21,11 +21,14 @@ def templates(tmp_path, monkeypatch):
 @pytest.fixture
 def compiled(templates, monkeypatch) -> list[str]:
     """The templates that were compiled, in order."""
-    seen = []
+    seen: list[str] = []
     compile_one = templates.compile_one
-    monkeypatch.setattr(
-        templates, "compile_one", lambda *args, **kw: [seen.append(args[1]), compile_one(*args, **kw)][1]
-    )
+
+    def compile_and_note(environment, source, *arguments, **options):
+        seen.append(source)
+        return compile_one(environment, source, *arguments, **options)
+
+    monkeypatch.setattr(templates, "compile_one", compile_and_note)
     return seen
 
 
