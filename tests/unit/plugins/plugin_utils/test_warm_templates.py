@@ -23,7 +23,12 @@ def compiled(templates, monkeypatch) -> list[str]:
     """The templates that were compiled, in order."""
     seen = []
     compile_one = templates.compile_one
-    monkeypatch.setattr(templates, "compile_one", lambda *args, **kw: seen.append(args[1]) or compile_one(*args, **kw))
+
+    def compile_and_note(environment, source, *arguments, **options):
+        seen.append(source)
+        return compile_one(environment, source, *arguments, **options)
+
+    monkeypatch.setattr(templates, "compile_one", compile_and_note)
     return seen
 
 
