@@ -326,6 +326,7 @@ def run(job: Job, models: Models, known: set[str], learn_write: int) -> None:
     time.tzset()
     with contextlib.suppress(OSError):
         os.chdir(order["folder"])
+    gc.set_threshold(50_000, 20, 20)  # a module lives for a moment: looking for garbage costs more than it finds
     models.wanted.clear()
     models.again.clear()
     before = set(models.parsed)

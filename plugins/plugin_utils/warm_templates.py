@@ -34,6 +34,7 @@ class Templates:
         self.known: dict[tuple, Any] = {}
         self.owner = os.getpid()
         self.notes = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        path.unlink()  # what a template says is nobody else's
         self.read = 0
 
     def compile(self, environment: Any, source: Any, *arguments: Any, **options: Any) -> Any:
