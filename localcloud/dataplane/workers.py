@@ -29,7 +29,7 @@ from localcloud.scratch import Scratch
 from localcloud.systems_manager.application import Problem, unpack
 
 HOSTS = "LOCALCLOUD_HOSTS"
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0  # for a process that neither listens nor ends
 END_SECONDS = 5.0
 RECENT_SECONDS = 10.0  # how old a picture may be that lets a mount through
 NFS = 2049
