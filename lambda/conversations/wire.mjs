@@ -72,11 +72,11 @@ export class Connection {
   /** The rows, as objects, of {text, values, name}; a statement with a name is prepared once. One at a time. */
   query({text, values = [], name = ''}) {
     if (this.#over) return Promise.reject(lost());
-    const columns = this.#prepared.get(name);
-    const answer = this.#wait({rows: [], columns, name});
-    const parts = columns === undefined ? [parse(name, text)] : [];
+    const known = this.#prepared.get(name);
+    const answer = this.#wait({rows: [], columns: known, name});
+    const parts = known === undefined ? [parse(name, text)] : [];
     parts.push(bind(name, values));
-    if (!columns) parts.push(DESCRIBE);
+    if (!known) parts.push(DESCRIBE);
     parts.push(RUN);
     this.#socket.write(Buffer.concat(parts));
     return answer;

@@ -1,6 +1,6 @@
 // Throughput, latency, processor time and cold start of handlers on one database: each execution environment is a process of its own.
 //     node run.mjs '{"subjects": {name: {entry, environment, routes}}, "seconds": 3, "concurrency": [1, 10, 50], "starts": 7,
-//                    "practice": 20, "servers": [pid]}'
+//                    "practice": 5, "servers": [pid]}'
 // Writes one line of JSON: {name: {cold: {…}, routes: {route: {concurrency: {…}}}}}
 
 import {fork} from 'node:child_process';
@@ -52,7 +52,7 @@ async function tell(children, order) {
 
 async function measure(children, route) {
   const before = serverTime();
-  const results = await tell(children, {route, seconds});
+  const results = await tell(children, {measure: route, seconds});
   const server = serverTime() - before;
   const latencies = results.flatMap((result) => result.latencies);
   // A deletion is preceded by a save, from which processor time does not tell it.
@@ -87,7 +87,7 @@ for (const count of concurrency) {
     if (!routes.length) continue;
     const children = [];
     for (let index = 0; index < count; index += 1) children.push((await start(subject)).child);
-    const practised = await tell(children, {routes, requests: practice});
+    const practised = await tell(children, {practise: routes.toReversed(), seconds: practice});
     for (const route of routes) {
       report[name].routes[route] ??= {};
       report[name].routes[route][count] = await measure(children, route);
