@@ -139,14 +139,16 @@ def cold(report: dict[str, Any]) -> Iterator[str]:
     header = ["cold start", "start, ms", "first request, ms", "both, ms"]
     yield from table([*header, "processor, start, ms", "processor, first request, ms", "memory, MB"], rows)
 
-    empty, ours, other = (subjects[name]["cold"] for name in ("empty", "function", "baseline"))
-    whole = (ours["start"] + ours["first"]) / (other["start"] + other["first"])
-    nothing = empty["start"] + empty["first"]
-    own = (ours["start"] + ours["first"] - nothing) / (other["start"] + other["first"] - nothing)
+    empty, _, ours, other = (subjects[name]["cold"] for name in called)
+    nothing, least, our_whole, whole = (
+        subjects[name]["cold"]["start"] + subjects[name]["cold"]["first"] for name in called
+    )
+    own = (our_whole - nothing) / (whole - nothing)
     work = sum(ours[key] - empty[key] for key in COLD[2:]) / sum(other[key] - empty[key] for key in COLD[2:])
     yield (
-        f"Of the baseline's time the function takes {whole:.2f} in all, {own:.2f} beyond what the handler that does nothing takes, and "
-        f"{ours['first'] / other['first']:.2f} in its first request; of its processor time, {work:.2f} beyond that handler's.\n"
+        f"Of the baseline's time the function takes {our_whole / whole:.2f} in all, {own:.2f} beyond what the handler that does nothing takes, and "
+        f"{ours['first'] / other['first']:.2f} in its first request; of its processor time, {work:.2f} beyond that handler's. "
+        f"Half of the baseline's time are {whole / 2:.0f} ms, of which the TLS connection alone takes {least:.0f}.\n"
     )
 
 

@@ -31,7 +31,7 @@ export class ServerError extends Error {
   }
 }
 
-const lost = (cause) => cause ?? Object.assign(new Error('The connection ended'), {code: 'ECONNRESET'});
+const lost = () => Object.assign(new Error('The connection ended'), {code: 'ECONNRESET'});
 
 export class Connection {
   #socket;
@@ -108,7 +108,9 @@ export class Connection {
 
   #secure(socket) {
     const {host, ca, user, database, session} = this.#options;
-    const secured = tls.connect({socket, host, servername: net.isIP(host) ? '' : host, ca, minVersion: 'TLSv1.2'});
+    // An address cannot be a server name; with `host` it is verified all the same.
+    const servername = net.isIP(host) ? '' : host;
+    const secured = tls.connect({socket, host, servername, ca, minVersion: 'TLSv1.2', rejectUnauthorized: true});
     this.#adopt(secured);
     secured.once('secureConnect', () => secured.write(startup({user, database, ...session})));
     secured.on('data', (chunk) => this.#receive(chunk));
@@ -183,7 +185,7 @@ export class Connection {
   #end(cause) {
     if (!this.#over) this.#onEnd();
     this.#over = true;
-    this.#socket.destroy();
+    this.#socket?.destroy();
     this.#waiting?.reject(cause);
     this.#waiting = undefined;
   }
