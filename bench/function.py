@@ -54,7 +54,6 @@ def deployed(folder: Path) -> tuple[Path, int]:
 
 
 def requests(database: function.Database, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    database.migrate()
     entry, size = deployed(folder)
     serving = {**database.serving, "AWS_REGION": "us-east-1"}
     owner = database.environment(function.OWNER, function.OWNER_PASSWORD)
@@ -235,13 +234,38 @@ def write(text: str) -> None:
     before, _, rest = DOCUMENT.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     assert rest and after, f"{DOCUMENT} has no place for the figures"
-    DOCUMENT.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+    DOCUMENT.write_text(f"{before}{MARKS[0]}\n{text.strip()}\n\n{MARKS[1]}{after}")
+
+
+def measured(arguments: argparse.Namespace, report: dict[str, Any]) -> Iterator[str]:
+    """Lines of Markdown, as soon as they are known; the figures go into `report`."""
+    yield machine(arguments, os.getloadavg()[0])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with function.database(folder, max_connections="200", shared_buffers="1GB", max_wal_size="4GB") as database:
+            database.migrate()
+            if arguments.concurrency or arguments.starts:
+                report |= requests(database, folder, arguments)
+                yield f"Bundle: {report['bundle'] / 1000:.0f} kB.\n"
+            if arguments.starts:
+                yield "### Cold start\n"
+                yield from cold(report)
+            if arguments.concurrency:
+                yield "### Requests\n"
+                yield from routes(report)
+            report["vectors"] = {}
+            for count in arguments.vectors:
+                report["vectors"] |= vectors(database, count)
+            if arguments.vectors:
+                yield "### Nearest conversations\n"
+                yield from nearest(report)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2, help="for each route and concurrency")
-    parser.add_argument("--practice", type=float, default=6, help="seconds before them, unmeasured")
+    parser.add_argument("--practice", type=float, default=4, help="seconds before them, unmeasured")
     parser.add_argument("--concurrency", type=int, nargs="*", default=[1, 10, 50])
     parser.add_argument("--starts", type=int, default=11, help="cold starts, of which the median is shown")
     parser.add_argument(
@@ -250,30 +274,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"put the tables into {DOCUMENT.relative_to(ROOT)}")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    before = os.getloadavg()[0]
     function.install_dependencies()
     report: dict[str, Any] = {}
-    parts = [machine(arguments, before)]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with function.database(folder, max_connections="200", shared_buffers="1GB", max_wal_size="4GB") as database:
-            if arguments.concurrency or arguments.starts:
-                report = requests(database, folder, arguments)
-                parts.append(f"Bundle: {report['bundle'] / 1000:.0f} kB.\n")
-                if arguments.starts:
-                    parts += ["### Cold start\n", *cold(report)]
-                if arguments.concurrency:
-                    parts += ["### Requests\n", *routes(report)]
-            else:
-                database.migrate()
-            report["vectors"] = {}
-            for count in arguments.vectors:
-                report["vectors"] |= vectors(database, count)
-            if arguments.vectors:
-                parts += ["### Nearest conversations\n", *nearest(report)]
-    text = "\n".join(parts).strip() + "\n"
-    print(text)
+    text = ""
+    for part in measured(arguments, report):
+        print(part, flush=True)
+        text += f"{part}\n"
     if arguments.write:
         write(text)
     if arguments.json:
