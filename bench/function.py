@@ -264,8 +264,8 @@ def measured(arguments: argparse.Namespace, report: dict[str, Any]) -> Iterator[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2, help="for each route and concurrency")
-    parser.add_argument("--practice", type=float, default=4, help="seconds before them, unmeasured")
+    parser.add_argument("--seconds", type=float, default=1.5, help="for each route and concurrency")
+    parser.add_argument("--practice", type=float, default=8, help="seconds before them, unmeasured")
     parser.add_argument("--concurrency", type=int, nargs="*", default=[1, 10, 50])
     parser.add_argument("--starts", type=int, default=11, help="cold starts, of which the median is shown")
     parser.add_argument(

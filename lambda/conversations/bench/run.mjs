@@ -87,7 +87,7 @@ for (const count of concurrency) {
     if (!routes.length) continue;
     const children = [];
     for (let index = 0; index < count; index += 1) children.push((await start(subject)).child);
-    const practised = await tell(children, {practise: routes.toReversed(), seconds: practice});
+    const practised = await tell(children, {practise: routes, seconds: practice});
     for (const route of routes) {
       report[name].routes[route] ??= {};
       report[name].routes[route][count] = await measure(children, route);
