@@ -76,8 +76,8 @@ packages: ## Install the system packages that the tests of the host roles need, 
 bench: venv ## How long first run, second run and destroy take, beside the floor of the same API calls
 	$(BIN)/python bench/deploy.py
 
-bench-function: venv-dev ## The conversation function beside a common one: throughput, latency, cold start; recall of the nearest
-	$(BIN)/python bench/function.py
+bench-function: venv-dev ## The conversation function beside a common one: throughput, latency, cold start; recall of the nearest; into docs/benchmarks.md
+	$(BIN)/python bench/function.py --write
 
 bench-local: venv-dev ## What the local cloud's data plane adds to a request, how fast it streams, and many chats at once
 	$(BIN)/python bench/local.py

@@ -16,8 +16,8 @@ import zipfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent
-ENTRIES = ("index", "migrate")
-FORMAT = "1"  # of the bundle: raise it to have bundles built again
+ENTRIES = ("serving=index.mjs", "migrate=migrate.mjs")
+FORMAT = "2"  # of the bundle: raise it to have bundles built again
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 MODE = 0o100644 << 16
 
@@ -26,7 +26,7 @@ def sources() -> list[Path]:
     """What the bundle depends on."""
     modules = [path for path in SOURCE.glob("*.mjs") if not path.name.endswith(".test.mjs")]
     others = [SOURCE / name for name in ("package.json", "package-lock.json", "build.py")]
-    return sorted([*modules, *(SOURCE / "bundle").glob("*.cjs"), *others])
+    return sorted([*modules, *(SOURCE / "bundle").iterdir(), *others])
 
 
 def fingerprint(paths: list[Path]) -> str:
@@ -84,7 +84,7 @@ def bundle(folder: Path, node: Path) -> dict[str, bytes]:
         [
             node,
             folder / "node_modules" / "esbuild" / "bin" / "esbuild",
-            *(f"{name}.mjs" for name in ENTRIES),
+            *ENTRIES,
             "--bundle",
             "--minify",
             "--platform=node",
@@ -98,6 +98,7 @@ def bundle(folder: Path, node: Path) -> dict[str, bytes]:
         SOURCE,
         NODE_PATH=modules,
     )
+    shutil.copyfile(SOURCE / "bundle" / "index.mjs", out / "index.mjs")
     run([node, SOURCE / "bundle" / "split.cjs", out / "authorities"], folder, NODE_PATH=modules)
     return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 

@@ -1,6 +1,6 @@
 import js from '@eslint/js';
 
-const globals = ['Buffer', 'performance', 'process', 'console', 'setTimeout', 'AbortController', 'URL', 'fetch'];
+const globals = ['Buffer', 'performance', 'process', 'console', 'setImmediate', 'setTimeout', 'clearTimeout', 'URL', 'fetch'];
 
 export default [
   js.configs.recommended,

@@ -8,7 +8,9 @@ import {DATABASE_SETTINGS, readSettings} from './settings.mjs';
 
 const settings = readSettings([...DATABASE_SETTINGS, 'CORS_ORIGIN', 'METRICS_NAMESPACE']);
 const database = new Database(settings);
-database.warm();
+
+/** Resolves when the connection is there or could not be made. */
+export const ready = database.warm();
 
 export const handler = createHandler({
   database,

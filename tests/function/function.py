@@ -81,10 +81,13 @@ class Database:
 
     @property
     def testing(self) -> dict[str, str]:
-        """For the tests beside the source, which make databases of their own."""
+        """For the tests beside the source, which make databases of their own, and servers that lie."""
+        certificate, key = self.authority.issue("localhost")
         server = {"host": "localhost", "port": self.server.port, "user": OWNER, "password": OWNER_PASSWORD}
         return {
             "TEST_DATABASE": json.dumps(server),
+            "TEST_CERTIFICATE": str(certificate),
+            "TEST_KEY": str(key),
             "NODE_EXTRA_CA_CERTS": str(self.authority.certificate),
             "PATH": "/usr/bin:/bin",
         }

@@ -57,7 +57,7 @@ def test_the_bundle_runs_by_itself(bundle: Path, database: function.Database, tm
         archive.extractall(tmp_path)
     database.migrate(tmp_path / "migrate.js")
     assert database.migrate(tmp_path / "migrate.js", "status")["changed"] is False
-    with function.served(database.serving, tmp_path / "index.js") as address:
+    with function.served(database.serving, tmp_path / "index.mjs") as address:
         user = function.User(address, "5b0e9b4c-6a55-4f0e-9d3a-1f0a3f1f2a3b")
         answer = user.call("GET")
         assert (answer.status_code, answer.json()) == (200, {"status": "success", "data": []})

@@ -1,7 +1,7 @@
 // An API Gateway for tests, no more than what the handler sees of one: HTTP in, a proxy event to an entry point, its answer out. Whoever
 // calls is the user whose sub the Authorization header holds. Prints its port; ends when its standard input does.
 //
-//     node adapter.mjs ENTRY    with the entry's own environment; ENTRY is index.mjs or a bundle's index.js
+//     node adapter.mjs ENTRY    with the entry's own environment; ENTRY is index.mjs or a bundle's index.mjs
 
 import http from 'node:http';
 import {randomUUID} from 'node:crypto';
