@@ -1,8 +1,8 @@
 // One connection per execution environment: Lambda gives an environment one request at a time. It is opened while the environment
 // starts, kept between requests, and replaced when it is broken, old or in doubt.
 
+import Client from 'pg/lib/client.js';
 import {certificateAuthorities} from './authorities.mjs';
-import {Connection} from './wire.mjs';
 
 export const TIMES = { // milliseconds
   connect: 3_000, // TCP, TLS and sign-in together
@@ -61,9 +61,9 @@ export class Database {
       let client;
       try {
         client = await this.#usable(deadline - performance.now());
-        const rows = await this.#answer(client, statement, deadline - performance.now());
+        const result = await this.#answer(client, statement, deadline - performance.now());
         this.#used = Date.now();
-        return rows;
+        return result.rows;
       } catch (error) {
         if (client) this.#judge(client, error);
         if (attempt >= ATTEMPTS || !mayRepeat(error, {sent: Boolean(client), repeatable})) throw described(error);
@@ -89,11 +89,13 @@ export class Database {
   }
 
   async #connect(milliseconds) {
-    const client = new Connection(connectionOptions(this.#settings, this.#times.statement), () => this.#forget(client));
+    const client = new Client(connectionOptions(this.#settings, {statementMilliseconds: this.#times.statement}));
+    client.on('error', () => this.#drop(client));
+    client.on('end', () => this.#drop(client));
     try {
       await limited(client.connect(), Math.min(milliseconds, this.#times.connect));
     } catch (error) {
-      client.destroy();
+      client.connection.stream.destroy();
       throw error;
     }
     this.#client = client;
@@ -115,35 +117,31 @@ export class Database {
   }
 
   #drop(client) {
-    this.#forget(client);
-    client.destroy();
-  }
-
-  #forget(client) {
     if (this.#client === client) this.#client = undefined;
+    client.connection.stream.destroy();
   }
 }
 
-function connectionOptions(settings, statementMilliseconds) {
+/** Of `pg`; the startup packet carries the settings of the session, so none costs a round trip. */
+export function connectionOptions(settings, {statementMilliseconds = TIMES.statement, application = 'conversations'} = {}) {
   return {
-    host: settings.DB_HOST,
-    port: Number(settings.DB_PORT),
     user: settings.DB_USER,
     password: settings.DB_PASSWORD,
+    host: settings.DB_HOST,
+    port: Number(settings.DB_PORT),
     database: settings.DB_NAME,
-    ca: certificateAuthorities(),
-    session: {application_name: 'conversations', client_encoding: 'UTF8', options: sessionOptions(statementMilliseconds)},
+    application_name: application,
+    keepAlive: true,
+    options: [
+      `-c statement_timeout=${statementMilliseconds}`,
+      '-c idle_in_transaction_session_timeout=15000',
+      '-c hnsw.iterative_scan=strict_order', // goes on until enough rows of this user are found
+      '-c hnsw.ef_search=100',
+    ].join(' '),
+    // With `host` here a database that is named by its address is verified by its address: server names cannot be addresses.
+    ssl: {ca: certificateAuthorities(), host: settings.DB_HOST, rejectUnauthorized: true, minVersion: 'TLSv1.2'},
   };
 }
-
-/** Settings of a session, which its first message carries: none costs a round trip. */
-export const sessionOptions = (statementMilliseconds = TIMES.statement) =>
-  [
-    `-c statement_timeout=${statementMilliseconds}`,
-    '-c idle_in_transaction_session_timeout=15000',
-    '-c hnsw.iterative_scan=strict_order', // goes on until enough rows of this user are found
-    '-c hnsw.ef_search=100',
-  ].join(' ');
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

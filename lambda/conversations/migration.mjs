@@ -2,8 +2,7 @@
 // run again at any time; a lock lets one run at a time do it, and a transaction all of it or nothing.
 
 import Client from 'pg/lib/client.js';
-import {certificateAuthorities} from './authorities.mjs';
-import {sessionOptions} from './database.mjs';
+import {connectionOptions} from './database.mjs';
 import {MIGRATIONS, RIGHTS} from './migrations.mjs';
 import {verifier} from './scram.mjs';
 
@@ -12,7 +11,7 @@ const LOCK_MILLISECONDS = 60_000;
 
 /** {changed, version, applied}: what was done, or with `dryRun` what would be. `applied` names each thing. */
 export async function migrate(settings, {dryRun = false, migrations = MIGRATIONS} = {}) {
-  const client = new Client(clientOptions(settings, {statementMilliseconds: 0, application: 'conversations-migrate'}));
+  const client = new Client(connectionOptions(settings, {statementMilliseconds: 0, application: 'conversations-migrate'}));
   client.on('error', () => {}); // told by the statement that fails
   await client.connect();
   try {
@@ -25,22 +24,6 @@ export async function migrate(settings, {dryRun = false, migrations = MIGRATIONS
   } finally {
     await client.end(); // without a COMMIT nothing has happened
   }
-}
-
-/** Of `pg`, which signs in in every way that an instance's owner may have to. */
-export function clientOptions(settings, {statementMilliseconds, application = 'conversations'} = {}) {
-  return {
-    user: settings.DB_USER,
-    password: settings.DB_PASSWORD,
-    host: settings.DB_HOST,
-    port: Number(settings.DB_PORT),
-    database: settings.DB_NAME,
-    application_name: application,
-    keepAlive: true,
-    options: sessionOptions(statementMilliseconds),
-    // With `host` here a database that is named by its address is verified by its address: server names cannot be addresses.
-    ssl: {ca: certificateAuthorities(), host: settings.DB_HOST, rejectUnauthorized: true, minVersion: 'TLSv1.2'},
-  };
 }
 
 async function bringUpToDate(client, settings, {dryRun, migrations}) {
@@ -90,7 +73,7 @@ async function roleSteps(client, settings) {
 
 /** Whether the password is the role's: RDS lets nobody read what is stored. */
 async function signsIn({APP_DB_USER, APP_DB_PASSWORD, ...settings}) {
-  const options = clientOptions({...settings, DB_USER: APP_DB_USER, DB_PASSWORD: APP_DB_PASSWORD});
+  const options = connectionOptions({...settings, DB_USER: APP_DB_USER, DB_PASSWORD: APP_DB_PASSWORD});
   const client = new Client({...options, application_name: 'conversations-migrate', connectionTimeoutMillis: 10_000});
   client.on('error', () => {});
   try {

@@ -2,13 +2,12 @@
 // environment of the serving role. Writes one line of JSON: {name: {recall, p50, p95, exact}}, in milliseconds.
 
 import Client from 'pg/lib/client.js';
-import {Database} from '../database.mjs';
-import {clientOptions} from '../migration.mjs';
+import {Database, connectionOptions} from '../database.mjs';
 import {near} from '../statements.mjs';
 
 const {queries, limit, users} = JSON.parse(process.argv[2]);
 const database = new Database(process.env);
-const exact = new Client(clientOptions(process.env, {statementMilliseconds: 0}));
+const exact = new Client(connectionOptions(process.env, {statementMilliseconds: 0}));
 await exact.connect();
 await exact.query('SET enable_indexscan = off'); // an HNSW index has no other scan: what remains is a sort of all
 

@@ -4,9 +4,9 @@ import net from 'node:net';
 import {randomBytes, randomUUID} from 'node:crypto';
 import Client from 'pg/lib/client.js';
 import {answers} from '../answers.mjs';
-import {Database} from '../database.mjs';
+import {Database, connectionOptions} from '../database.mjs';
 import {createHandler} from '../handler.mjs';
-import {clientOptions, migrate} from '../migration.mjs';
+import {migrate} from '../migration.mjs';
 
 /** {host, port, user, password} of a server on which the user may create databases and roles. */
 const server = JSON.parse(process.env.TEST_DATABASE);
@@ -46,7 +46,7 @@ export async function sql(settings, text, values) {
 }
 
 export async function connected(settings) {
-  const client = new Client(clientOptions(settings, {application: 'test'}));
+  const client = new Client(connectionOptions(settings, {application: 'test'}));
   client.on('error', () => {});
   await client.connect();
   return client;
