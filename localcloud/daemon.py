@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -108,9 +109,10 @@ class Daemon:
                 self.await_health(process)
                 return True
             health = self.await_health(None)  # it may be on its way: whoever started it may have been killed meanwhile
-            if health["data_plane"] != self.data_url:
+            serves = str(health.get("data_plane", ""))
+            if urllib.parse.urlsplit(serves).port != self.data_port:
                 raise Problem(
-                    f"The local cloud at {self.url} runs with its APIs at {health['data_plane']}, not at {self.data_url}. "
+                    f"The local cloud at {self.url} runs with its APIs at {serves}, not at {self.data_url}. "
                     f"Use that, or stop it first: python -m localcloud stop --port={self.port}"
                 )
             return False

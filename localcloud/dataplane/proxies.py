@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-m
 from __future__ import annotations
 
 import asyncio
-import importlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,7 +17,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from localcloud.dataplane import mapping, media
+from localcloud.dataplane import mapping, media, route
 from localcloud.dataplane.exchange import Exchange, Failure, header
 from localcloud.dataplane.failures import identity, pieces
 from localcloud.dataplane.functions import forwarded
@@ -77,9 +76,7 @@ class Proxies:
             return await self.call(exchange, url, request)
         link = exchange.with_stage_variables(exchange.integration.get("connectionId") or "")
         port = url.port or (443 if url.scheme == "https" else 80)
-        send: Any = importlib.import_module("localcloud.dataplane.route").send
-        answer: Answer = await send(f"vpc-link:{link}", exchange.region, url.hostname, port, request)
-        return answer
+        return await route.send(f"vpc-link:{link}", exchange.region, url.hostname or "", port, request)
 
     async def call(self, exchange: Exchange, url: SplitResult, request: Request) -> Answer:
         """To a URL of the internet."""

@@ -161,6 +161,8 @@ async def call_of(incoming: web.BaseRequest) -> Call | None:
 
 async def body_of(incoming: web.BaseRequest) -> bytes:
     """The body, read until it is larger than API Gateway takes."""
+    if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.transport:
+        incoming.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     content = bytearray()
     async for chunk in incoming.content.iter_any():
         content += chunk

@@ -1,4 +1,5 @@
-"""A user's way through the deployed system, by the address that site.yml prints: sign up, be confirmed, sign in, keep conversations."""
+"""A user's way through the deployed system, by the address that site.yml prints: sign up, be confirmed, sign in,
+keep conversations, and ask the models of every region."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import base64
 import http.client
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import pytest
 from .playbooks import Cloud, Run
 
 HOME = "us-east-1"
+REGIONS = (HOME, "us-west-2")
 EMAIL, PASSWORD = f"{uuid.uuid4().hex}@example.com", "Passw0rd!"  # another user each time
 ORIGIN = "https://main.example.amplifyapp.com"
 VERBS = ("GET", "POST", "PUT", "DELETE")
@@ -63,6 +66,19 @@ class Browser:
         connection.close()
         assert answer.headers["Access-Control-Allow-Origin"] == "*", (method, path, answer.status, content)
         return Answer(answer.status, answer.headers, content)
+
+    def stream(self, path: str, body: Any) -> list[tuple[float, Any]]:
+        """(seconds since the question, object) of each line of an answer, as it arrives."""
+        connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=120)
+        sent = {"Origin": ORIGIN, "Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        began = time.monotonic()
+        connection.request("POST", self.url.path + path, json.dumps(body), sent)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Content-Type")) == (200, "application/x-ndjson")
+        assert answer.getheader("Access-Control-Allow-Origin") == "*"
+        lines = [(time.monotonic() - began, json.loads(line)) for line in iter(answer.readline, b"")]
+        connection.close()
+        return lines
 
     def preflight(self, path: str, method: str) -> Answer:
         wanted = {
@@ -195,3 +211,56 @@ def test_a_refreshed_token_is_as_good_and_an_access_token_is_not(user: Browser, 
     refreshed = answer["AuthenticationResult"]["IdToken"]
     assert user.ask("GET", f"/conversations/{user.uid}", token=refreshed).status == 200
     assert user.ask("GET", f"/conversations/{user.uid}", token=tokens["AccessToken"]).status == 401
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_user_asks_the_models_of_every_region(cloud: Cloud, user: Browser, region: str) -> None:
+    tags = user.ask("GET", f"/{region}/tags").json["models"]
+    assert {each["name"] for each in tags} == {"orca-mini:latest", "llama3:latest", "nomic-embed-text:latest"}
+    embedded = user.ask("POST", f"/{region}/embed", {"model": "nomic-embed-text", "input": "words"}).json["embeddings"]
+    assert [len(each) for each in embedded] == [768]
+    question = {"model": "orca-mini", "prompt": "words", "stream": False}
+    generated = user.ask("POST", f"/{region}/generate", question)
+    assert (generated.status, generated.json["done"]) == (200, True)
+    assert generated.json["response"]
+
+    turns = [{"role": "user", "content": "Tell me more."}]
+    lines = user.stream(f"/{region}/chat", {"model": "orca-mini", "messages": turns, "stream": True})
+    assert [line["done"] for _, line in lines] == [False] * (len(lines) - 1) + [True]
+    assert "".join(line["message"]["content"] for _, line in lines).strip()
+
+    journey = next(each for each in reversed(cloud.control("journeys")) if each["path"] == f"/{region}/chat")
+    kinds = [hop["kind"] for hop in journey["hops"]]
+    assert kinds[:2] == ["vpc-link", "network-load-balancer"]
+    assert kinds[-3:] == ["application-load-balancer", "target-group", "instance"]
+    assert {hop["region"] for hop in journey["hops"]} == {HOME, region}
+    assert {hop["outcome"] for hop in journey["hops"]} == {"ok"}
+
+
+def test_each_token_of_a_chat_arrives_when_it_is_produced(user: Browser) -> None:
+    turns = [{"role": "user", "content": "Tell me everything that you know about the history of verbs."}]
+    for _ in range(3):  # a machine that is busy may keep this reader from reading, but not time and again
+        lines = user.stream(f"/{HOME}/chat", {"model": "orca-mini", "messages": turns, "stream": True})
+        said = lines[-1][1]["eval_duration"] / 1e9
+        if lines[-1][0] - lines[0][0] > said / 2:
+            return
+    raise AssertionError(f"an answer that took {said:.1f} s to say came at once")
+
+
+def test_a_rule_that_is_gone_blocks_the_way_and_is_named(cloud: Cloud, user: Browser) -> None:
+    ec2 = cloud.client("ec2", HOME)
+    filters = [{"Name": "group-name", "Values": ["lks-sg-lb"]}]
+    (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+    assert user.ask("GET", f"/{HOME}/tags").status == 200
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    try:
+        blocked = user.ask("GET", f"/{HOME}/tags")
+    finally:
+        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    assert (blocked.status, blocked.json["status"]) == (504, "error")
+    assert group["GroupId"] in blocked.headers["X-Localcloud-Reason"]
+    for _ in range(100):  # targets that were out of health for a moment come back
+        if user.ask("GET", f"/{HOME}/tags").status == 200:
+            return
+        time.sleep(0.5)
+    raise AssertionError("the way is not open again")

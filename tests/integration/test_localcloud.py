@@ -49,7 +49,12 @@ def test_it_is_started_once_survives_and_is_stopped(own):
     again = own.command("start", port)
     assert again.returncode == 0
     assert " runs at " in again.stdout
-    assert own.command("status", port).returncode == 0
+    status = own.command("status", port)
+    assert status.returncode == 0
+    assert f"deployed APIs at http://127.0.0.1:{own.port + 1};" in status.stdout
+    other = own.command("start", port, f"--data-port={own.port + 3}")
+    assert other.returncode == 1
+    assert f"not at http://127.0.0.1:{own.port + 3}. Use that, or stop it first" in other.stderr
     assert own.client("ec2", "us-east-1").describe_vpcs(VpcIds=[vpc])["Vpcs"]
 
     pid = own.control("health")["pid"]

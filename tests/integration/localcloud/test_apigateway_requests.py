@@ -429,6 +429,17 @@ def test_bodies_are_text_unless_their_type_is_binary(notes: Notes) -> None:
     assert (large.status, large.headers["access-control-allow-origin"]) == (413, "*")
 
 
+def test_a_client_that_asks_first_may_send_its_body(notes: Notes) -> None:
+    with socket.create_connection(("127.0.0.1", notes.cloud.port + 1), timeout=30) as client:
+        head = f"POST /execute-api/{notes.id}/v1/echo/a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+        client.sendall(f"{head}Connection: close\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"body")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert b'"body":"body"' in answer
+
+
 def test_a_function_is_only_invoked_where_it_permits_it(notes: Notes) -> None:
     notes.functions.remove_permission(FunctionName="notes", StatementId="api")
     try:
