@@ -96,8 +96,8 @@ class Gateway:
                 "responseLength": str(sent),
                 "responseLatency": f"{milliseconds:.0f}",
             }
-            self.logs.write(exchange)
             self.journeys.add(exchange, status, milliseconds, sent, reason)
+            self.logs.write(exchange)
 
     async def answer(self, exchange: Exchange) -> tuple[Answer, str]:
         """The answer, and what went wrong, in words."""

@@ -44,6 +44,7 @@ class Browser:
     def __init__(self, cloud: Cloud, url: str) -> None:
         self.url = urlsplit(url)
         self.token = ""
+        self.asked = ""  # id of the newest request that streamed
         self.cognito = boto3.client(
             "cognito-idp",
             region_name=HOME,
@@ -76,6 +77,7 @@ class Browser:
         answer = connection.getresponse()
         assert (answer.status, answer.getheader("Content-Type")) == (200, "application/x-ndjson")
         assert answer.getheader("Access-Control-Allow-Origin") == "*"
+        self.asked = answer.headers["x-amzn-RequestId"]
         lines = [(time.monotonic() - began, json.loads(line)) for line in iter(answer.readline, b"")]
         connection.close()
         return lines
@@ -96,6 +98,15 @@ class Browser:
     def uid(self) -> str:
         payload = self.token.split(".")[1]
         return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
+
+
+def way(cloud: Cloud, request_id: str) -> list[dict[str, Any]]:
+    """The hops that a request took, which are noted once its answer has ended."""
+    for _ in range(200):
+        if found := [each["hops"] for each in cloud.control("journeys") if each["id"] == request_id]:
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"{request_id} is not among the newest requests")
 
 
 def conversation(title: str, **more: Any) -> dict[str, Any]:
@@ -229,12 +240,12 @@ def test_a_user_asks_the_models_of_every_region(cloud: Cloud, user: Browser, reg
     assert [line["done"] for _, line in lines] == [False] * (len(lines) - 1) + [True]
     assert "".join(line["message"]["content"] for _, line in lines).strip()
 
-    journey = next(each for each in reversed(cloud.control("journeys")) if each["path"] == f"/{region}/chat")
-    kinds = [hop["kind"] for hop in journey["hops"]]
+    hops = way(cloud, user.asked)
+    kinds = [hop["kind"] for hop in hops]
     assert kinds[:2] == ["vpc-link", "network-load-balancer"]
     assert kinds[-3:] == ["application-load-balancer", "target-group", "instance"]
-    assert {hop["region"] for hop in journey["hops"]} == {HOME, region}
-    assert {hop["outcome"] for hop in journey["hops"]} == {"ok"}
+    assert {hop["region"] for hop in hops} == {HOME, region}
+    assert {hop["outcome"] for hop in hops} == {"ok"}
 
 
 def test_each_token_of_a_chat_arrives_when_it_is_produced(user: Browser) -> None:
@@ -264,3 +275,27 @@ def test_a_rule_that_is_gone_blocks_the_way_and_is_named(cloud: Cloud, user: Bro
             return
         time.sleep(0.5)
     raise AssertionError("the way is not open again")
+
+
+@pytest.mark.breaks
+def test_the_backup_answers_while_a_worker_is_gone(cloud: Cloud, user: Browser) -> None:
+    ec2, balancing = cloud.client("ec2", HOME), cloud.client("elbv2", HOME)
+    (group,) = balancing.describe_target_groups(Names=["lks-tg-chat-zone-a"])["TargetGroups"]
+
+    def healthy() -> set[str]:
+        found = balancing.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+        return {each["Target"]["Id"] for each in found if each["TargetHealth"]["State"] == "healthy"}
+
+    lost, backup = sorted(healthy())
+    turns = [{"role": "user", "content": "Are you there?"}]
+    ec2.stop_instances(InstanceIds=[lost])
+    try:
+        for _ in range(4):  # in turn, one of two would be the lost one's
+            assert user.stream(f"/{HOME}/chat", {"model": "orca-mini", "messages": turns})[-1][1]["done"]
+            assert way(cloud, user.asked)[-1]["name"] == backup
+    finally:
+        ec2.start_instances(InstanceIds=[lost])
+    deadline = time.monotonic() + 120
+    while healthy() != {lost, backup}:
+        assert time.monotonic() < deadline, "the worker does not come back"
+        time.sleep(0.5)

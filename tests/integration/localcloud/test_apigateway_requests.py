@@ -86,6 +86,9 @@ class Backend:
                 self.piece(b'{"n":1}\n')
                 if "wait" in self.path:
                     backend.go.wait(20)
+                if "break" in self.path:
+                    self.close_connection = True
+                    return
                 self.piece(b'{"n":2}\n')
                 self.piece(b"")
 
@@ -469,6 +472,22 @@ def test_a_request_is_mapped_and_its_answer_streams(notes: Notes) -> None:
     assert sent["host"] == f"127.0.0.1:{notes.backend.port}"
     assert (sent["x-caller"], sent["x-fixed"], sent["x-forwarded-for"]) == (notes.id, "always", "127.0.0.1")
     assert (sent["authorization"], sent["user-agent"], sent["x-kind"]) == ("kept", "me", "chat")
+
+
+def test_a_stream_that_breaks_off_does_not_look_whole(notes: Notes) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", notes.cloud.port + 1, timeout=30)
+    connection.request("POST", f"/execute-api/{notes.id}/v1/stream/break", b"")
+    answer = connection.getresponse()
+    assert answer.status == 200
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        answer.read()
+    connection.close()
+    identity = answer.headers["x-amzn-requestid"]
+    assert notes.logged(identity)["why"].startswith("the stream broke")
+    journey = next(each for each in notes.cloud.control("journeys") if each["id"] == identity)
+    assert journey["reason"].startswith("the stream broke")
+    whole = notes.ask("POST", "/whole/break", b"")
+    assert (whole.status, whole.json["message"]) == (504, "Network error communicating with endpoint")
 
 
 def test_a_whole_answer_is_awaited_no_longer_than_its_timeout(notes: Notes) -> None:
