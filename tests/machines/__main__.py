@@ -8,15 +8,19 @@ python -m tests.machines stop
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import image
 from . import machine as machines
 from .apply import apply
 
 
 def start(descriptions):
-    for description in json.loads(Path(descriptions).read_text()):
-        machines.make(description).start()
+    made = [machines.make(description) for description in json.loads(Path(descriptions).read_text())]
+    image.ensure()
+    with ThreadPoolExecutor(len(made)) as pool:
+        list(pool.map(lambda machine: machine.start(), made))
 
 
 def stop():
