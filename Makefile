@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration roles role packages bench bench-function bench-local constraints
+.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration machines roles role packages bench bench-function bench-local constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,7 @@ stop: venv ## Stop the local cloud (what was built on it is gone)
 
 test: lint ## Lint, and all tests on all cores: units, the function, playbooks and modules on the local cloud
 	$(BIN)/pytest -n auto --dist loadgroup tests
+	@$(MAKE) --no-print-directory machines
 
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
@@ -63,6 +64,10 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 
 integration: venv-dev ## The playbooks and modules against the local cloud
 	$(BIN)/pytest -n auto --dist loadgroup tests/integration
+
+machines: venv-dev ## The host roles on booted machines, if this system can: root is needed, and what make packages installs; in CI they must run
+	$(if $(CI),tests/machines/packages.sh)
+	$(BIN)/python -m tests.machines.scenarios --if-possible
 
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
 	$(BIN)/python -m tests.machines.scenarios

@@ -27,6 +27,10 @@ class Applied:
             if re.search(r"^changed: ", block, re.MULTILINE)
         ]
 
+    @property
+    def summary(self):
+        return f"changed {self.changes}" if self.rc == 0 else f"failed, changed {self.changes}"
+
     def __repr__(self):
         return f"exit status {self.rc}, changed: {self.changed}\n{self.output}"
 

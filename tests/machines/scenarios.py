@@ -71,6 +71,12 @@ def run_all(names):
             runs.end()
 
 
+def interrupted():
+    """Whether nothing is left of runs that are interrupted."""
+    command = [sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name("test_interrupted.py"))]
+    return subprocess.run(command, cwd=PROJECT).returncode == 0
+
+
 def main(arguments):
     names = [name for name in arguments if not name.startswith("-")] or SCENARIOS
     unknown = set(names) - set(SCENARIOS)
@@ -88,6 +94,8 @@ def main(arguments):
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
     image.ensure()
+    if names == SCENARIOS and not interrupted():
+        return 1
     passed = sum(run_all(names))
     print(f"\n{passed} passed, {len(names) - passed} failed")
     return passed != len(names)
