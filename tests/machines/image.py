@@ -57,8 +57,6 @@ echo Y > /proc/fs/nfsd/v4_end_grace # nobody was here before who could reclaim a
 exec python3 /opt/agent.py
 """
 
-# A host may have this. Ansible looks a thousand times a second whether a task has ended, which takes a kernel in a process half its time.
-ANSIBLE_CONFIG = "[defaults]\ninternal_poll_interval = 0.05\n"
 OFFER = f"""
 set -eu
 rm -f "$1"/var/cache/apt/archives/*.deb
@@ -80,7 +78,7 @@ def cache():
 
 
 def key():
-    parts = [LAYOUT, SUITE, INCLUDE, OFFERED, ANSIBLE, OFFER, SERVER, ANSIBLE_CONFIG, (HERE / "agent.py").read_text()]
+    parts = [LAYOUT, SUITE, INCLUDE, OFFERED, ANSIBLE, OFFER, SERVER, (HERE / "agent.py").read_text()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -115,8 +113,6 @@ def build(folder):
     run("chroot", root, "systemctl", "enable", "agent.service", stderr=subprocess.DEVNULL)
     run("chroot", root, "apt-get", "update", "-qq")
     (root / "etc/fstab").write_text("")
-    (root / "etc/ansible").mkdir(exist_ok=True)
-    (root / "etc/ansible/ansible.cfg").write_text(ANSIBLE_CONFIG)
     for name in ("etc/hostname", "etc/resolv.conf"):
         (root / name).unlink(missing_ok=True)
     (root / "etc/hostname").write_text("machine\n")

@@ -304,6 +304,11 @@ MASKED = [
 ]  # fmt: skip
 
 
+# A host may have this. To start a program and to wake up are dear in such a kernel: Ansible starts five for a task without pipelining,
+# and looks a thousand times a second whether it has ended.
+ANSIBLE_CONFIG = "[defaults]\ninternal_poll_interval = 0.05\n[connection]\npipelining = true\n"
+
+
 class Kernel(Booted):
     """Debian booted on a kernel of its own; by systemd, unless the description names another init."""
 
@@ -315,6 +320,10 @@ class Kernel(Booted):
 
     def detach(self):
         ip(f"link delete {self.link}")
+
+    def prepare(self):
+        super().prepare()
+        self.put("/etc/ansible/ansible.cfg", ANSIBLE_CONFIG)
 
     def boot(self):
         self.prepare()
