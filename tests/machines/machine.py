@@ -151,6 +151,11 @@ class Machine:
         return subprocess.Popen(self.command(list(argv)), env=ENVIRONMENT, **options)
 
 
+# A host may have this. Ansible starts five programs for a task without pipelining, and looks a thousand times a second whether it has
+# ended, which is dear in a kernel that is a process. A scenario that wants none of it puts an empty file there.
+ANSIBLE_CONFIG = "[defaults]\ninternal_poll_interval = 0.05\n[connection]\npipelining = true\n"
+
+
 class Booted(Machine):
     """Debian that was booted from the image; what it writes is in memory, and stays over a reboot."""
 
@@ -172,7 +177,8 @@ class Booted(Machine):
         below = ":".join(str(image.ensure() / layer) for layer in self.description.get("layers", ["root"]))
         layers = f"lowerdir={below},upperdir={disk / 'upper'},workdir={disk / 'work'}"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
-        for path, content in self.description.get("files", {}).items():
+        files = {"/etc/ansible/ansible.cfg": ANSIBLE_CONFIG, **self.description.get("files", {})}
+        for path, content in files.items():
             self.put(path, content)
 
     def put(self, path, content):
@@ -304,11 +310,6 @@ MASKED = [
 ]  # fmt: skip
 
 
-# A host may have this. To start a program and to wake up are dear in such a kernel: Ansible starts five for a task without pipelining,
-# and looks a thousand times a second whether it has ended.
-ANSIBLE_CONFIG = "[defaults]\ninternal_poll_interval = 0.05\n[connection]\npipelining = true\n"
-
-
 class Kernel(Booted):
     """Debian booted on a kernel of its own; by systemd, unless the description names another init."""
 
@@ -320,10 +321,6 @@ class Kernel(Booted):
 
     def detach(self):
         ip(f"link delete {self.link}")
-
-    def prepare(self):
-        super().prepare()
-        self.put("/etc/ansible/ansible.cfg", ANSIBLE_CONFIG)
 
     def boot(self):
         self.prepare()

@@ -12,7 +12,7 @@ from tests.machines.apply import apply
 from tests.machines.image import ANSIBLE, PACKAGED
 from tests.machines.isolated import RUN
 
-# From the oldest to the newest. Each scenario is converged by one; its tests give every other one something to repair.
+# From the oldest to the newest. Each scenario is converged by one, and its tests give every other one something to do.
 CORES = sorted([*ANSIBLE, PACKAGED], key=lambda name: tuple(map(int, name.split("."))))
 
 

@@ -8,8 +8,6 @@ import pytest
 from tests.machines.isolated import RUN
 from tests.machines.machine import wait
 
-from .conftest import CORES
-
 URL = "http://127.0.0.1:11434"
 OPTIONS = ["--skip-tags", "efs_mount"]  # as in the scenario, whose own also install the packages of that role
 ROOMY = [*OPTIONS, "-e", "ollama_worker_space=100"]  # a test machine's disk has less than a worker's
@@ -190,7 +188,7 @@ def test_comes_back_after_a_failure(worker):
     wait("it runs again", lambda: show(worker, "MainPID")[0] not in ("0", pid) and get(worker, "/api/version"))
 
 
-@pytest.mark.parametrize("core", CORES[1:])
+@pytest.mark.parametrize("core", ["2.16", "2.19"])  # 2.12 has converged it, 2.14 does what is tested elsewhere here
 def test_drift_is_repaired(worker, applied, core):
     worker.run(
         "sed -i 's/^User=.*/User=root/' /etc/systemd/system/ollama.service; systemctl daemon-reload; systemctl restart ollama"
