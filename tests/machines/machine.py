@@ -121,7 +121,15 @@ class Machine:
 
     def boot(self):
         if "command" in self.description:
-            process = self.popen(*self.description["command"], cwd=RUN, start_new_session=True)
+            with (self.folder / "console.log").open("ab") as log:  # what starts it here has ended when it is asked for something
+                process = self.popen(
+                    *self.description["command"],
+                    cwd=RUN,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             (self.folder / "pid").write_text(str(process.pid))
 
     def stop(self):
