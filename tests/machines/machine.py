@@ -121,7 +121,9 @@ class Machine:
 
     def boot(self):
         if "command" in self.description:
-            with (self.folder / "console.log").open("ab") as log:  # what starts it here has ended when it is asked for something
+            with (self.folder / "console.log").open(
+                "ab"
+            ) as log:  # what starts it here has ended when it is asked for something
                 process = self.popen(
                     *self.description["command"],
                     cwd=RUN,
