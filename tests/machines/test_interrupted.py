@@ -25,12 +25,26 @@ MACHINES = [
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 
-def inside(process):
-    """Whether a process sees the mounts of a run."""
+def namespaces(pid):
+    """Those that a process lives in, by kind and number."""
     try:
-        return f" {RUN} " in (process / "mountinfo").read_text()
+        return {str((Path("/proc") / pid / "ns" / kind).readlink()) for kind in ("pid", "net", "mnt")}
     except OSError:
-        return False
+        return set()  # it has just ended
+
+
+def below(pid):
+    """A process and all that it started, and they, and so on."""
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError):
+            for children in Path(f"/proc/{one}/task").glob("*/children"):
+                found.extend(children.read_text().split())
+    return found
+
+
+def inhabitants(spaces):
+    return [path.name for path in Path("/proc").glob("[0-9]*") if namespaces(path.name) & spaces]
 
 
 def listed(folder):
@@ -40,14 +54,11 @@ def listed(folder):
 def traces():
     """What a run of machines could leave behind, by kind."""
     links = json.loads(subprocess.run(["ip", "-json", "link"], check=True, capture_output=True).stdout)
-    home = Path.home()
     return {
-        "processes": sorted(path.name for path in Path("/proc").glob("[0-9]*") if inside(path)),
         "interfaces": sorted(link["ifname"] for link in links),
         "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
         "control groups": sorted(f"{path}" for base in hierarchies(CGROUPS) for path in base.glob(f"{RUN.name}/**")),
-        "files": [listed(path) for path in (RUN, Path("/run/netns"), Path("/run/systemd"), home / ".uml")],
-        "Ansible's files": listed(home / ".ansible/tmp"),
+        "files": [listed(path) for path in (RUN, Path("/run/netns"), Path("/run/systemd"), Path.home() / ".uml")],
         "images": listed(image.cache()),
     }
 
@@ -58,7 +69,6 @@ def test_leaves_nothing_behind(tmp_path, end):
     scenario = tmp_path / "scenario.json"
     scenario.write_text(json.dumps({"machines": MACHINES}))
     before = traces()
-    assert before["processes"] == []
     start = f"{sys.executable} -m tests.machines start {scenario} && echo all are up && read end"
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.machines.isolated", "sh", "-c", start], cwd=PROJECT, text=True, start_new_session=True,
@@ -73,9 +83,9 @@ def test_leaves_nothing_behind(tmp_path, end):
                 break
         else:
             raise AssertionError("".join(told))
-        during = traces()
-        assert len(during["processes"]) > 10, "systemd, a kernel, a command"
-        assert len(during["control groups"]) > 3
+        spaces = set().union(*map(namespaces, below(f"{process.pid}"))) - namespaces("self")
+        assert len(inhabitants(spaces)) > 8, "systemd and what it starts, a kernel, a command"
+        assert len(traces()["control groups"]) > len(before["control groups"]) + 3
         if end == "control-C":
             os.killpg(process.pid, signal.SIGINT)
         else:
@@ -85,5 +95,6 @@ def test_leaves_nothing_behind(tmp_path, end):
         process.kill()
         process.communicate()
     with contextlib.suppress(Failed):  # what is told is what is left
-        wait("nothing is left", lambda: traces() == before, 30)
+        wait("nothing is left", lambda: traces() == before and not inhabitants(spaces), 30)
     assert traces() == before
+    assert inhabitants(spaces) == [], "processes, and with them mounts and interfaces"
