@@ -44,7 +44,7 @@ requests: venv ## What the last run asked of the local cloud: reads and writes, 
 stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
-test: lint ## Lint, and all tests on all cores: units, the function, playbooks and modules on the local cloud
+test: lint ## Lint, and all tests on all cores: units, the function, playbooks and modules on the local cloud, host roles on machines
 	$(BIN)/pytest -n auto --dist loadgroup tests
 	@$(MAKE) --no-print-directory machines
 
@@ -65,9 +65,9 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 integration: venv-dev ## The playbooks and modules against the local cloud
 	$(BIN)/pytest -n auto --dist loadgroup tests/integration
 
-machines: venv-dev ## The host roles on booted machines, if this system can: root is needed, and what make packages installs; in CI they must run
+machines: venv-dev ## The host roles on booted machines, but for the longest tests, if this system can: as root, with what make packages installs
 	$(if $(CI),tests/machines/packages.sh)
-	$(BIN)/python -m tests.machines.scenarios --if-possible
+	$(BIN)/python -m tests.machines.scenarios --if-possible --short
 
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
 	$(BIN)/python -m tests.machines.scenarios

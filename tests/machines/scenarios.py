@@ -1,9 +1,9 @@
 """Run the scenarios of the host roles, each by molecule in namespaces of its own, as many at once as there are processors.
 
-    python -m tests.machines.scenarios [--if-possible] [SCENARIO…]
+    python -m tests.machines.scenarios [--if-possible] [--short] [SCENARIO…]
 
 Without --if-possible a system that cannot run them is a failure. With it, it is said what was skipped and why; not so in continuous
-integration (CI is set), where nothing is skipped.
+integration (CI is set), where nothing is skipped. --short leaves out the tests that are marked as thorough.
 """
 
 import os
@@ -93,6 +93,8 @@ def main(arguments):
         return 0 if skip else 3
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
+    if "--short" in arguments:
+        os.environ["LKS_MACHINES_SHORT"] = "yes"
     image.ensure()
     if names == SCENARIOS and not interrupted():
         return 1

@@ -16,10 +16,17 @@ from tests.machines.isolated import RUN
 CORES = sorted([*ANSIBLE, PACKAGED], key=lambda name: tuple(map(int, name.split("."))))
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "thorough: not in `make test`, for the time it takes; in `make roles`")
+
+
 def pytest_collection_modifyitems(items):
-    if "LKS_SCENARIO" not in os.environ:
-        for item in items:
+    for item in items:
+        if "LKS_SCENARIO" not in os.environ:
             item.add_marker(pytest.mark.skip(reason="runs on machines: make roles, or make role ROLE=…"))
+        elif "LKS_MACHINES_SHORT" in os.environ and item.get_closest_marker("thorough"):
+            machines.tell(f"{item.name}: left to make roles")
+            item.add_marker(pytest.mark.skip(reason="left to make roles"))
 
 
 def pytest_runtest_logreport(report):

@@ -168,6 +168,7 @@ def test_what_an_operator_had_is_left_alone(nat, client, internet, applied):
     assert [line for line in rules(nat).splitlines() if "nat-role" not in line] == mine
 
 
+@pytest.mark.thorough
 def test_other_networks_replace_the_old_ones(nat, client, stranger, internet, applied, scenario):
     zones = {
         name: dict(zone, private_cidrs=["10.20.9.0/24"]) for name, zone in scenario["variables"]["hosts_zones"].items()

@@ -112,7 +112,11 @@ def test_upgrade_and_downgrade_restart_once_each(worker, applied, release):
     ("changes", "words"),
     [
         ({"sha256": "0" * 64}, ["checksum", "0.32.8", "sha256sum.txt"]),
-        ({"url": "http://10.40.0.10/v0.0.0/nothing"}, ["404", "mirror", "ollama_worker_url"]),
+        pytest.param(
+            {"url": "http://10.40.0.10/v0.0.0/nothing"},
+            ["404", "mirror", "ollama_worker_url"],
+            marks=pytest.mark.thorough,
+        ),
         (
             {"url": "http://10.40.0.99/v0.32.8/ollama-linux-amd64.tar.zst"},
             ["10.40.0.99", "mirror", "way to the internet"],
@@ -211,6 +215,7 @@ def test_drift_is_repaired(worker, applied, core):
     assert applied(worker, core=core).changes == 0
 
 
+@pytest.mark.thorough
 def test_check_mode_changes_nothing(worker, applied, release):
     before = state(worker)
     result = applied(worker, hosts_worker=release("0.32.8"), options=[*ROOMY, "--check"])
@@ -226,6 +231,7 @@ def test_refuses_a_kind_without_settings(worker, applied):
     assert result.changes == 0
 
 
+@pytest.mark.thorough
 def test_refuses_settings_that_are_not_ollamas(worker, applied, release):
     result = applied(
         worker, hosts_worker=release("0.32.7", settings={"chat": {"OLLAMA_MODELS": "/tmp", "PATH": "/tmp"}})
