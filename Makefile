@@ -45,6 +45,7 @@ stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
 test: lint ## Lint, and all tests on all cores: units, the function, playbooks and modules on the local cloud, host roles on machines
+	$(if $(CI),tests/machines/packages.sh)
 	$(BIN)/pytest -n auto --dist loadgroup tests
 	@$(MAKE) --no-print-directory machines
 
@@ -66,7 +67,6 @@ integration: venv-dev ## The playbooks and modules against the local cloud
 	$(BIN)/pytest -n auto --dist loadgroup tests/integration
 
 machines: venv-dev ## The host roles on booted machines, but for the longest tests, if this system can: as root, with what make packages installs
-	$(if $(CI),tests/machines/packages.sh)
 	$(BIN)/python -m tests.machines.scenarios --if-possible --short
 
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind

@@ -73,7 +73,7 @@ def run_all(names):
 
 def interrupted():
     """Whether nothing is left of runs that are interrupted."""
-    command = [sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name("test_interrupted.py"))]
+    command = [sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name("interrupted.py"))]
     return subprocess.run(command, cwd=PROJECT).returncode == 0
 
 
