@@ -3,11 +3,15 @@
 
     release.py 0.32.7 FOLDER     writes FOLDER/v0.32.7/ollama-linux-amd64.tar.zst and sha256sum.txt beside it; prints the sum
 
-The same version makes the same bytes. Needs the program zstd.
+Where this system has a real `ollama` of that very version, the archive holds it and its libraries instead, and the word `real` lies
+beside it. The same version of the stand-in makes the same bytes. Needs the program zstd.
 """
 
 import hashlib
 import io
+import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -27,11 +31,34 @@ def program(version):
     return "".join(f'VERSION = "{version}"\n' if line.startswith("VERSION = ") else line for line in lines).encode()
 
 
-def archive(version):
+def installed(version):
+    """The real program, if it is installed and of this version."""
+    found = shutil.which("ollama")
+    if not found:
+        return None
+    # It would ask a running server for its version first.
+    environment = {**os.environ, "OLLAMA_HOST": "127.0.0.1:9"}
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, env=environment).stdout
+    return Path(found).resolve() if re.search(rf"version is {re.escape(version)}$", said, re.MULTILINE) else None
+
+
+def stand_in(version):
+    """Files of the archive: {name: (content, mode)}."""
+    libraries = {name: (hashlib.shake_128(name.encode()).digest(size), 0o644) for name, size in LIBRARIES.items()}
+    return {"bin/ollama": (program(version), 0o755), **libraries}
+
+
+def copy(real):
+    """The same of the program that is installed."""
+    prefix = real.parents[1]
+    libraries = [path for path in (prefix / "lib/ollama").rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(prefix)): (path.read_bytes(), path.stat().st_mode & 0o777) for path in [real, *libraries]
+    }
+
+
+def archive(members):
     """Bytes of the archive."""
-    members = {"bin/ollama": (program(version), 0o755)}
-    for name, size in LIBRARIES.items():
-        members[name] = (hashlib.shake_128(name.encode()).digest(size), 0o644)
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for folder in sorted({str(parent) for name in members for parent in Path(name).parents}):
@@ -49,10 +76,13 @@ def archive(version):
 
 def release(version, folder):
     """Path and sum of the archive, written below folder as the releases are laid out."""
-    content = archive(version)
+    real = installed(version)
+    content = archive(copy(real) if real else stand_in(version))
     place = Path(folder) / f"v{version}" / "ollama-linux-amd64.tar.zst"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
+    if real:
+        place.with_name("real").write_text(f"{real}\n")
     digest = hashlib.sha256(content).hexdigest()
     place.with_name("sha256sum.txt").write_text(f"{digest}  ./{place.name}\n")
     return place, digest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -70,3 +72,39 @@ def test_the_site_is_built_and_removed_from_an_installed_collection(installed, t
         )["Vpcs"]
     finally:
         cloud.stop()
+
+
+ROLES_PLAY = """
+- hosts: localhost
+  connection: local
+  tasks:
+    - name: Use a role that refuses what it is given
+      ansible.builtin.include_role: {name: "lks.llm.%s"}
+      vars: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("role", "variables", "refusal"),
+    [
+        ("nat", {"nat_private_cidrs": ["10.0.0.1/8"], "nat_interface": "lo"}, "not so: 10.0.0.1/8"),
+        ("efs_mount", {"efs_mount_address": "fs-1.example.com"}, "the IPv4 address of a mount target"),
+        ("ollama_worker", {"ollama_worker_version": "latest"}, "Name a release such as"),
+    ],
+)
+def test_a_role_is_used_on_its_own(installed, tmp_path, role, variables, refusal):
+    """By its full name from the installed collection; what it is given here ends it before it touches this host."""
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(ROLES_PLAY % (role, json.dumps(variables)))
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
+        "HOME": str(tmp_path),
+        "ANSIBLE_COLLECTIONS_PATH": str(installed),
+    }
+    done = subprocess.run(
+        [str(BIN / "ansible-playbook"), "-i", "localhost,", "-e", f"ansible_python_interpreter={sys.executable}", str(playbook)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert refusal in done.stdout, done.stdout + done.stderr
+    assert "changed=0" in done.stdout

@@ -1,22 +1,28 @@
 """Start, configure and stop the machines of a run; molecule's playbooks call this. Inside isolated.py only.
 
-python -m tests.machines start DESCRIPTIONS.json
-python -m tests.machines apply MACHINE PLAYBOOK VARIABLES.json [CORE [EXTRA [OPTION…]]]
+python -m tests.machines start SCENARIO.json
+python -m tests.machines apply SCENARIO.json
 python -m tests.machines stop
+
+SCENARIO: {"machines": [descriptions], "hosts": [names], "playbook": …, "variables": {…}, "core": …, "extra": …, "options": […]}
 """
 
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import image
 from . import machine as machines
 from .apply import apply
 
 
-def start(descriptions):
-    for description in json.loads(Path(descriptions).read_text()):
-        machines.make(description).start()
+def start(scenario):
+    made = [machines.make(description) for description in json.loads(Path(scenario).read_text())["machines"]]
+    image.ensure()
+    with ThreadPoolExecutor(len(made)) as pool:
+        list(pool.map(lambda machine: machine.start(), made))
 
 
 def stop():
@@ -25,13 +31,29 @@ def stop():
         machines.load(name).stop()
 
 
-def apply_here(name, playbook, variables, core, extra, *options):
-    machines.tell(f"applying {playbook} on {name} with ansible-core {core}")
-    applied = apply(machines.load(name), playbook, json.loads(Path(variables).read_text()), extra, core, options)
-    print(applied.output)
-    sys.exit(applied.rc)
+def apply_all(scenario):
+    asked = json.loads(Path(scenario).read_text())
+
+    def one(name):
+        machines.tell(f"applying {asked['playbook']} on {name} with ansible-core {asked['core']}")
+        applied = apply(
+            machines.load(name),
+            asked["playbook"],
+            asked["variables"],
+            asked["extra"],
+            asked["core"],
+            asked.get("options", []),
+        )
+        machines.tell(f"{name}: {applied.summary}")
+        return applied
+
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(one, asked["hosts"]))
+    for applied in results:
+        print(applied.output)
+    sys.exit(max(applied.rc for applied in results))
 
 
 if __name__ == "__main__":
-    verbs: dict[str, Callable[..., None]] = {"start": start, "stop": stop, "apply": apply_here}
+    verbs: dict[str, Callable[..., None]] = {"start": start, "stop": stop, "apply": apply_all}
     verbs[sys.argv[1]](*sys.argv[2:])

@@ -27,6 +27,10 @@ class Applied:
             if re.search(r"^changed: ", block, re.MULTILINE)
         ]
 
+    @property
+    def summary(self):
+        return f"changed {self.changes}" if self.rc == 0 else f"failed, changed {self.changes}"
+
     def __repr__(self):
         return f"exit status {self.rc}, changed: {self.changed}\n{self.output}"
 
@@ -48,4 +52,4 @@ def apply(machine, playbook, variables, extra="SSM=True", core=PACKAGED, options
         environment["PYTHONPATH"] = f"/opt/ansible/{core}"
     command = [*interpreter, "-i", "localhost,", "-c", "local", "-e", extra, "-v", *options, playbook]
     script = f'cd {PLACE} && find . -mindepth 1 ! -name bundle.zip -delete && unzip -q -o bundle.zip && exec "$@"'
-    return Applied(machine.run("sh", "-c", script, "sh", *command, env=environment, check=False, seconds=900))
+    return Applied(machine.run("sh", "-c", script, "sh", *command, env=environment, check=False, seconds=1000))

@@ -2,11 +2,11 @@
 
     python -m tests.machines.image      makes it if need be and prints its folder
 
-ROOT/  the files of a Debian 12 with systemd and, as user data would install them, ansible-core and unzip
-       /opt/packages: what the roles install, as a repository, for machines have no internet
-       /opt/ansible/VERSION: other releases of ansible-core
-disk   the same as a disk of User-Mode Linux
-server the same, with an NFS server that exports /srv/store as its root
+root/   the files of a Debian 12 with systemd and, as user data would install them, ansible-core and unzip
+        /opt/packages: what the roles install, as a repository, for machines have no internet
+        /opt/ansible/VERSION: other releases of ansible-core
+client/ the same, with nfs-common installed: to unpack packages takes a kernel in a process minutes
+server/ to lay over root: the files of Debian's NFS server, and /opt/server, which serves /srv/store as a machine's init
 
 The cache is LKS_MACHINES_CACHE, or ~/.cache/lks.llm/machines. An image is named by what it is made of, and older ones are removed.
 """
@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-LAYOUT = 1  # counts changes of build() that the rest of what names an image does not show
+LAYOUT = 3  # counts changes of build() that the rest of what names an image does not show
 SUITE = "bookworm"
 HERE = Path(__file__).parent
 MIRROR = os.environ.get("LKS_MACHINES_MIRROR", "http://deb.debian.org/debian")
@@ -37,8 +37,25 @@ OFFERED = [
 ]  # the roles install these themselves
 PACKAGED = "2.14"  # Debian 12's own ansible-core
 ANSIBLE = {"2.12": "2.12.10", "2.16": "2.16.14", "2.19": "2.19.14"}  # Ubuntu 22.04, Ubuntu 24.04, newer
-DISK_SIZE = "2G"
-EXPORTS = "/srv/store *(rw,sync,no_root_squash,no_subtree_check,insecure,fsid=0)\n"
+# No systemd: it is there as soon as it is started. The store is in memory, for what lies on the run's files cannot be exported.
+SERVER = """#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t tmpfs tmpfs /run
+mkdir -p /run/lock /srv/store /var/lib/nfs/v4recovery
+mount -t tmpfs store /srv/store
+modprobe nfsd
+mount -t nfsd nfsd /proc/fs/nfsd
+echo "/srv/store *(rw,sync,no_root_squash,no_subtree_check,insecure,fsid=0)" > /etc/exports
+: > /var/lib/nfs/etab
+: > /var/lib/nfs/rmtab
+ip link set lo up
+exportfs -r
+rpc.mountd -N 2 -N 3
+rpc.nfsd --no-nfs-version 3 4
+echo Y > /proc/fs/nfsd/v4_end_grace # nobody was here before who could reclaim anything
+exec python3 /opt/agent.py
+"""
 
 OFFER = f"""
 set -eu
@@ -47,6 +64,9 @@ chroot "$1" apt-get install -qq --yes --download-only --no-install-recommends {"
 mkdir -p "$1/opt/packages"
 mv "$1"/var/cache/apt/archives/*.deb "$1/opt/packages/"
 cd "$1/opt/packages"
+mkdir -p "$2/usr/bin" "$2/usr/sbin" "$2/usr/lib" "$2/opt"
+for name in bin sbin lib; do ln -s "usr/$name" "$2/$name"; done
+for package in *.deb; do dpkg-deb --fsys-tarfile "$package" | tar --extract --keep-directory-symlink --directory "$2"; done
 dpkg-scanpackages --multiversion . > Packages 2> /dev/null
 echo 'deb [trusted=yes] file:/opt/packages ./' > "$1/etc/apt/sources.list"
 rm -rf "$1"/etc/apt/sources.list.d/*
@@ -58,7 +78,7 @@ def cache():
 
 
 def key():
-    parts = [LAYOUT, SUITE, INCLUDE, OFFERED, ANSIBLE, OFFER, EXPORTS, (HERE / "agent.py").read_text()]
+    parts = [LAYOUT, SUITE, INCLUDE, OFFERED, ANSIBLE, OFFER, SERVER, (HERE / "agent.py").read_text()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -67,23 +87,23 @@ def run(*command, **options):
 
 
 def build(folder):
-    root = folder / "root"
+    root, server = folder / "root", folder / "server"
     hook = folder / "offer.sh"
     hook.write_text(OFFER)
     print(f"Making Debian {SUITE} in {folder}; this is kept", flush=True)
     # In namespaces of its own: what it mounts goes with it, also when it is killed.
-    run("unshare", "--mount", "--pid", "--fork", "--kill-child", "mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(INCLUDE)}", f"--customize-hook=sh {hook} \"$1\"",
+    run("unshare", "--mount", "--pid", "--fork", "--kill-child", "mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(INCLUDE)}", f"--customize-hook=sh {hook} \"$1\" {server}",
         '--skip=cleanup/apt/lists', SUITE, root, MIRROR)  # fmt: skip
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     for name, version in ANSIBLE.items():
         print(f"Adding ansible-core {version}", flush=True)
         run(uv, "pip", "install", "--quiet", "--target", root / "opt/ansible" / name, "--python-version", "3.11",
             f"ansible-core=={version}")  # fmt: skip
-    run("chroot", root, "python3", "-m", "compileall", "-q", "/opt/ansible", stdout=subprocess.DEVNULL)
+    run("chroot", root, "python3", "-m", "compileall", "-q", "-j", "0", "/opt/ansible", stdout=subprocess.DEVNULL)
     shutil.copytree("/usr/lib/uml/modules", root / "usr/lib/modules", dirs_exist_ok=True)
     shutil.copy(HERE / "agent.py", root / "opt/agent.py")
     (root / "etc/systemd/system/agent.service").write_text(
-        "[Unit]\nConditionKernelCommandLine=machine.address\nDefaultDependencies=no\nAfter=systemd-udev-trigger.service local-fs.target\n"
+        "[Unit]\nConditionKernelCommandLine=machine.address\nDefaultDependencies=no\nAfter=local-fs.target\n"
         "Before=network-pre.target network-online.target\nWants=network-online.target\n"
         "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/usr/bin/python3 /opt/agent.py\n"
         "[Install]\nWantedBy=multi-user.target\n"
@@ -96,24 +116,12 @@ def build(folder):
     for name in ("etc/hostname", "etc/resolv.conf"):
         (root / name).unlink(missing_ok=True)
     (root / "etc/hostname").write_text("machine\n")
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", root, folder / "disk", DISK_SIZE)
-    server = folder / "server.root"
-    run("cp", "--archive", root, server)
-    run(
-        "chroot",
-        server,
-        "apt-get",
-        "install",
-        "-qq",
-        "--yes",
-        "nfs-kernel-server",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    (server / "srv/store").mkdir(parents=True)
-    (server / "etc/exports").write_text(EXPORTS)
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", server, folder / "server", DISK_SIZE)
-    remove(server)
+    (server / "opt/server").write_text(SERVER)
+    (server / "opt/server").chmod(0o755)
+    client = folder / "client"
+    run("cp", "--archive", "--link", root, client)  # dpkg writes beside a file and renames: the other's stays as it is
+    run("chroot", client, "apt-get", "install", "-qq", "--yes", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io", "nfs-common",
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})  # fmt: skip
 
 
 def remove(folder):

@@ -6,13 +6,15 @@ machine to another. A machine is described by a dict:
     name, type       namespace (network only), container (systemd) or kernel (systemd on a kernel of its own)
     addresses        ["10.20.0.10/24", …]; the first one's network has the router as its first address
     share            {path in the container: folder of the run that several machines can have}; containers only
-    files            {path: content} put in before the start; containers only
-    disk             megabytes of a container's disk
-    image            disk (default) or server: what a kernel starts from
+    files            {path: content} put in before the start
+    disk             megabytes of its disk
+    layers           of the image (image.py), the uppermost first; root if not said
+    init             what a kernel starts instead of systemd
     command          of a namespace: what runs in it all the time, at RUN
     router           commands of ip, carried out in the router once the machine is attached
 """
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -25,7 +27,7 @@ from pathlib import Path
 
 from . import image
 from .agent import PORT
-from .isolated import RUN
+from .isolated import RUN, group_of
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 READY_SECONDS = 240
@@ -48,7 +50,9 @@ class Failed(AssertionError):
 
 
 def tell(text):
-    print(f"[machines] {text}", flush=True)
+    """Say what happens, at once: molecule and Ansible keep what is printed here until the end of a task."""
+    with Path("/proc/1/fd/1").open("w") as told:  # of the run's first process, what started it reads
+        told.write(f"[machines] {text}\n")
 
 
 def ip(command, **options):
@@ -117,7 +121,17 @@ class Machine:
 
     def boot(self):
         if "command" in self.description:
-            process = self.popen(*self.description["command"], cwd=RUN, start_new_session=True)
+            with (self.folder / "console.log").open(
+                "ab"
+            ) as log:  # what starts it here has ended when it is asked for something
+                process = self.popen(
+                    *self.description["command"],
+                    cwd=RUN,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             (self.folder / "pid").write_text(str(process.pid))
 
     def stop(self):
@@ -147,70 +161,35 @@ class Machine:
         return subprocess.Popen(self.command(list(argv)), env=ENVIRONMENT, **options)
 
 
-class Container(Machine):
-    """Debian booted with systemd, on this system's kernel."""
+# A host may have this. Ansible starts five programs for a task without pipelining, and looks a thousand times a second whether it has
+# ended, which is dear in a kernel that is a process. A scenario that wants none of it puts an empty file there.
+ANSIBLE_CONFIG = "[defaults]\ninternal_poll_interval = 0.05\n[connection]\npipelining = true\n"
+
+
+class Booted(Machine):
+    """Debian that was booted from the image; what it writes is in memory, and stays over a reboot."""
 
     @property
     def root(self):
         return self.folder / "root"
 
-    def boot(self):
-        if not self.root.is_dir():
-            disk = self.folder / "disk"
-            for folder in (disk, self.root):
-                folder.mkdir()
-            size = f"size={self.description.get('disk', 1024)}m"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", size, self.name, disk], check=True)
-            for name in ("upper", "work"):
-                (disk / name).mkdir()
-            layers = f"lowerdir={image.ensure() / 'root'},upperdir={disk / 'upper'},workdir={disk / 'work'}"
-            subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
-            for path, content in self.description.get("files", {}).items():
-                self.put(path, content)
-        binds = []
-        for inside, outside in self.description.get("share", {}).items():
-            (RUN / outside).mkdir(exist_ok=True)
-            binds.append(f"--bind={RUN / outside}:{inside}")
-        nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", f"--machine={self.name}",
-                  f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off", "--timezone=off",
-                  "--console=pipe", "--capability=all", *binds, "--boot"]  # fmt: skip
-        # Started inside the namespace, for /sys to show its interfaces; the new /sys lacks the control groups.
-        prepare = f'mount --rbind {RUN}/cgroup /sys/fs/cgroup && exec "$@"'
-        command = ["ip", "netns", "exec", self.name, "sh", "-c", prepare, "sh", *nspawn]
-        with (self.folder / "console.log").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
-            )
-        (self.folder / "pid").write_text(str(process.pid))
-        self.wait_booted()
-
-    def wait_booted(self):
-        def booted():
-            if gone(int((self.folder / "pid").read_text())):
-                raise Failed(f"{self.name} ended: {(self.folder / 'console.log').read_text()}")
-            return self.leader() and self.execute(["systemctl", "is-system-running"], "", {}, 30).text in (
-                "running",
-                "degraded",
-            )
-
-        wait(f"{self.name} has booted; see {self.folder}/console.log", booted, READY_SECONDS)
-
-    def leader(self):
-        """The number of the container's first process, 0 if it does not run."""
-        try:
-            pid = int((self.folder / "pid").read_text())
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        except OSError:
-            return 0
-        return int(children[0]) if children else 0
-
-    def command(self, argv):
-        return ["nsenter", "--all", f"--target={self.leader()}", f"--wd=/proc/{self.leader()}/root/root", "--", *argv]
+    def prepare(self):
+        """Lay the machine's disk over the image."""
+        if self.root.is_dir():
+            return
+        disk = self.folder / "disk"
+        for folder in (disk, self.root):
+            folder.mkdir()
+        size = f"size={self.description.get('disk', 1024)}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, self.name, disk], check=True)
+        for name in ("upper", "work"):
+            (disk / name).mkdir()
+        below = ":".join(str(image.ensure() / layer) for layer in self.description.get("layers", ["root"]))
+        layers = f"lowerdir={below},upperdir={disk / 'upper'},workdir={disk / 'work'}"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
+        files = {"/etc/ansible/ansible.cfg": ANSIBLE_CONFIG, **self.description.get("files", {})}
+        for path, content in files.items():
+            self.put(path, content)
 
     def put(self, path, content):
         place = self.root / path.lstrip("/")
@@ -220,15 +199,106 @@ class Container(Machine):
         else:
             place.write_text(content)
 
+    def launch(self, command, **environment):
+        with (self.folder / "console.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, "TMPDIR": f"{RUN}/tmp", **environment},
+            )  # fmt: skip
+        (self.folder / "pid").write_text(str(process.pid))
+
+    @property
+    def pid(self):
+        return int((self.folder / "pid").read_text())
+
+    def wait_answers(self):
+        """Until commands can be run."""
+
+        def answers():
+            if gone(self.pid):
+                raise Failed(f"{self.name} ended: {self.console()}")
+            try:
+                return self.execute(["true"], "", {}, 5).rc == 0
+            except (OSError, ValueError):
+                return False
+
+        self.wait(f"{self.name} answers", answers)
+
+    def wait_booted(self):
+        """Until systemd has started all that it starts."""
+        self.wait_answers()
+
+        def booted():
+            return self.run("systemctl is-system-running --wait", check=False).text in ("running", "degraded")
+
+        self.wait(f"{self.name} has booted", booted)
+
+    def wait(self, what, condition):
+        try:
+            wait(what, condition, READY_SECONDS)
+        except Failed as failed:
+            raise Failed(f"{failed}; its console says: {self.console()}") from None
+
+    def console(self):
+        return (self.folder / "console.log").read_text(errors="replace")[-2000:]
+
+    def kill(self):
+        """As when the power goes."""
+        raise NotImplementedError
+
+    def stop(self):
+        self.kill()
+        self.detach()
+
+
+class Container(Booted):
+    """Debian booted with systemd, on this system's kernel."""
+
+    def boot(self):
+        self.prepare()
+        binds = []
+        for inside, outside in self.description.get("share", {}).items():
+            (RUN / outside).mkdir(exist_ok=True)
+            binds.append(f"--bind={RUN / outside}:{inside}")
+        nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", f"--machine={self.name}",
+                  f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off", "--timezone=off",
+                  "--console=pipe", "--capability=all", *binds, "--boot"]  # fmt: skip
+        groups = group_of(os.environ["LKS_MACHINES_RUN"], self.name, RUN / "cgroup")
+        for group in groups:
+            group.mkdir(parents=True, exist_ok=True)
+        # Started inside the namespace, for /sys to show its interfaces; the new /sys lacks the control groups.
+        enter = "".join(f"echo 0 > {group}/cgroup.procs && " for group in groups)
+        prepare = f'{enter} mount --rbind {RUN}/cgroup /sys/fs/cgroup && exec "$@"'
+        command = ["ip", "netns", "exec", self.name, "sh", "-c", prepare, "sh", *nspawn]
+        self.launch(command, SYSTEMD_NSPAWN_API_VFS_WRITABLE="network")
+        self.wait_booted()
+
+    def leader(self):
+        """The number of the container's first process, 0 if it does not run."""
+        try:
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        except OSError:
+            return 0
+        return int(children[0]) if children else 0
+
+    def command(self, argv):
+        leader = self.leader()
+        if not leader:
+            raise ConnectionError(f"{self.name} does not run")
+        return ["nsenter", "--all", f"--target={leader}", f"--wd=/proc/{leader}/root/root", "--", *argv]
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        wait(f"{self.name} is gone", lambda: gone(self.pid), 20)
+
     def halt(self):
         """As a stopped instance: its disk stays."""
-        pid = int((self.folder / "pid").read_text())
-        os.kill(pid, signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         try:
-            wait(f"{self.name} has stopped", lambda: gone(pid), 60)
+            wait(f"{self.name} has stopped", lambda: gone(self.pid), 60)
         except Failed:
-            os.kill(pid, signal.SIGKILL)
-            wait(f"{self.name} was killed", lambda: gone(pid), 10)
+            self.kill()
 
     def reboot(self):
         """The network namespace is the container's memory of rules and settings, so it is made anew as well."""
@@ -238,13 +308,20 @@ class Container(Machine):
         self.attach()
         self.boot()
 
-    def stop(self):
-        self.halt()
-        self.detach()
+
+# What a boot does for hardware and file systems that a kernel in a process does not have. It is most of the time of a boot.
+MASKED = [
+    "systemd-udev-trigger.service", "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
+    "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "kmod-static-nodes.service", "systemd-remount-fs.service",
+    "modprobe@configfs.service", "modprobe@dm_mod.service", "modprobe@drm.service", "modprobe@efi_pstore.service",
+    "modprobe@fuse.service", "modprobe@loop.service", "dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-config.mount",
+    "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount", "systemd-update-utmp.service",
+    "systemd-update-utmp-runlevel.service", "systemd-random-seed.service", "systemd-logind.service",
+]  # fmt: skip
 
 
-class Kernel(Machine):
-    """Debian booted with systemd on a kernel of its own."""
+class Kernel(Booted):
+    """Debian booted on a kernel of its own; by systemd, unless the description names another init."""
 
     def attach(self):
         if not (self.folder / "attached").exists():
@@ -256,37 +333,17 @@ class Kernel(Machine):
         ip(f"link delete {self.link}")
 
     def boot(self):
-        command = [
+        self.prepare()
+        init = [f"init={self.description['init']}"] if "init" in self.description else []
+        kernel = [
             "linux.uml", f"umid={self.name}", f"uml_dir={self.folder}", f"mem={self.description.get('memory', 512)}M",
-            f"ubd0={self.folder / 'cow'},{image.ensure() / self.description.get('image', 'disk')}", "root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "quiet",
-            "systemd.show_status=0", "net.ifnames=0", f"vec0:transport=tap,ifname={self.link},depth=64",
+            "root=/dev/root", "rootfstype=hostfs", f"rootflags={self.root}", "rw", "con=null", "con0=null,fd:1", "quiet",
+            "selinux=0", "systemd.show_status=0", *[f"systemd.mask={unit}" for unit in MASKED], "net.ifnames=0", f"vec0:transport=tap,ifname={self.link},depth=64", *init,
             f"machine.name={self.name}", f"machine.address={','.join(self.addresses)}", f"machine.gateway={self.gateway}",
         ]  # fmt: skip
-        with (self.folder / "console.log").open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**ENVIRONMENT, "TMPDIR": f"{RUN}/tmp", "HOME": str(self.folder)},
-            )  # fmt: skip
-        (self.folder / "pid").write_text(str(process.pid))
+        # Each file that the machine has open is open here.
+        self.launch(["sh", "-c", 'ulimit -n $(ulimit -H -n); exec "$@"', "sh", *kernel], HOME=str(self.folder))
         self.wait_answers()
-
-    def wait_answers(self):
-        def answers():
-            try:
-                return self.execute(["true"], "", {}, 5).rc == 0
-            except (OSError, ValueError):
-                return False
-
-        wait(f"{self.name} answers; see {self.folder}/console.log", answers, READY_SECONDS)
-
-    def wait_booted(self, seconds=READY_SECONDS):
-        """The state of a system that has finished booting."""
-        states = ("running", "degraded")
-        wait(
-            f"{self.name} has booted",
-            lambda: self.run("systemctl is-system-running", check=False).text in states,
-            seconds,
-        )
 
     def execute(self, argv, stdin, env, seconds):
         with socket.create_connection((self.address, PORT), timeout=5) as connection:
@@ -295,32 +352,21 @@ class Kernel(Machine):
             answer = json.loads(connection.makefile("rb").readline())
         return Done(answer["rc"], answer["stdout"], answer["stderr"])
 
-    def put(self, path, content):
-        if isinstance(content, bytes):
-            self.run(f"mkdir -p $(dirname {path}); python3 -c 'import sys; open(sys.argv[1], \"wb\").write(bytes.fromhex(sys.stdin.read()))' {path}",
-                     stdin=content.hex())  # fmt: skip
-        else:
-            self.run(f"mkdir -p $(dirname {path}); cat > {path}", stdin=content)
-
     def signal(self, number):
-        os.killpg(int((self.folder / "pid").read_text()), number)
+        os.killpg(self.pid, number)
 
-    def halt(self):
-        pid = int((self.folder / "pid").read_text())
-        self.signal(signal.SIGKILL)
-        wait(f"{self.name} has stopped", lambda: gone(pid), 20)
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGKILL)
+        wait(f"{self.name} is gone", lambda: gone(self.pid), 20)
         shutil.rmtree(self.folder / self.name, ignore_errors=True)
 
     def reboot(self):
         """As after a loss of power, which asks more of a machine than an orderly one: what is on its disk comes back."""
         tell(f"rebooting {self.name}")
         self.run("sync")
-        self.halt()
+        self.kill()
         self.boot()
-
-    def stop(self):
-        self.halt()
-        self.detach()
 
 
 def gone(pid):

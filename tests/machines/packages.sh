@@ -1,7 +1,7 @@
 #!/bin/sh
 # The system packages that the tests of the host roles need. As root, on Debian 12 or newer or Ubuntu 22.04 or newer.
 set -eu
-packages="systemd-container mmdebstrap user-mode-linux iproute2 e2fsprogs dpkg-dev zstd util-linux"
+packages="systemd-container mmdebstrap user-mode-linux iproute2 dpkg-dev zstd util-linux"
 missing=""
 for package in $packages; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"

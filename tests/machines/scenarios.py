@@ -1,41 +1,80 @@
-"""Run the scenarios of the host roles, each by molecule in namespaces of its own.
+"""Run the scenarios of the host roles, each by molecule in namespaces of its own, as many at once as there are processors.
 
-    python -m tests.machines.scenarios [--if-possible] [SCENARIO…]
+    python -m tests.machines.scenarios [--if-possible] [--short] [SCENARIO…]
 
 Without --if-possible a system that cannot run them is a failure. With it, it is said what was skipped and why; not so in continuous
-integration (CI is set), where nothing is skipped.
+integration (CI is set), where nothing is skipped. --short leaves out the tests that are marked as thorough.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import image
-from .isolated import RUN, why_not
+from .isolated import RUN, alone, ended_by_signal, spawn, why_not
 
 PROJECT = Path(__file__).parents[2]
 SCENARIOS = sorted(path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml"))
 
 
-def run(scenario):
-    """Whether a scenario passed."""
-    print(f"\n=== {scenario}", flush=True)
-    begun = time.monotonic()
-    environment = {
-        **os.environ,
-        "MOLECULE_EPHEMERAL_DIRECTORY": f"{RUN}/tmp/molecule",
-        "ANSIBLE_LOCAL_TEMP": f"{RUN}/tmp/ansible",
-        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        "NO_COLOR": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    molecule = [sys.executable, "-m", "molecule", "test", "--scenario-name", scenario]
-    command = [sys.executable, "-m", "tests.machines.isolated", *molecule]
-    passed = subprocess.run(command, cwd=PROJECT, env=environment).returncode == 0
-    print(f"=== {scenario}: {'passed' if passed else 'failed'} in {time.monotonic() - begun:.0f} s", flush=True)
-    return passed
+class Runs:
+    """Scenarios that run at the same time."""
+
+    def __init__(self):
+        self.processes = []
+        self.ended = False
+
+    def run(self, scenario):
+        """Whether a scenario passed."""
+        begun = time.monotonic()
+        environment = {
+            **os.environ,
+            "MOLECULE_EPHEMERAL_DIRECTORY": f"{RUN}/tmp/molecule",
+            "ANSIBLE_HOME": f"{RUN}/tmp/ansible",
+            "ANSIBLE_REMOTE_TEMP": f"{RUN}/tmp/ansible/tmp",
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "LKS_MACHINES_CACHE": str(image.cache()),
+            "NO_COLOR": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        molecule = [sys.executable, "-m", "molecule", "test", "--scenario-name", scenario]
+        process = spawn(
+            scenario, molecule, cwd=PROJECT, env=environment, text=True, errors="replace", stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.processes.append(process)
+        if self.ended:
+            process.kill()
+        for line in process.stdout:
+            print(f"{scenario:13} | {line}", end="", flush=True)
+        passed = process.wait() == 0
+        print(f"=== {scenario}: {'passed' if passed else 'failed'} in {time.monotonic() - begun:.0f} s", flush=True)
+        return passed
+
+    def end(self):
+        self.ended = True
+        for process in self.processes:
+            process.kill()
+
+
+def run_all(names):
+    runs = Runs()
+    with alone(), ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
+        try:
+            return list(pool.map(runs.run, names))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            runs.end()
+
+
+def interrupted():
+    """Whether nothing is left of runs that are interrupted."""
+    command = [sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name("interrupted.py"))]
+    return subprocess.run(command, cwd=PROJECT).returncode == 0
 
 
 def main(arguments):
@@ -52,8 +91,14 @@ def main(arguments):
             file=sys.stderr,
         )
         return 0 if skip else 3
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ended_by_signal)
+    if "--short" in arguments:
+        os.environ["LKS_MACHINES_SHORT"] = "yes"
     image.ensure()
-    passed = sum([run(name) for name in names])
+    if names == SCENARIOS and not interrupted():
+        return 1
+    passed = sum(run_all(names))
     print(f"\n{passed} passed, {len(names) - passed} failed")
     return passed != len(names)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,31 @@ import pytest
 from tests.machines import machine as machines
 from tests.machines.apply import apply
 from tests.machines.image import ANSIBLE, PACKAGED
+from tests.machines.isolated import RUN
 
+# From the oldest to the newest. Each scenario is converged by one, and its tests give every other one something to do.
 CORES = sorted([*ANSIBLE, PACKAGED], key=lambda name: tuple(map(int, name.split("."))))
+
+if (
+    "LKS_SCENARIO" not in os.environ
+):  # of the run that has started the machines; without them there is nothing to collect
+    collect_ignore_glob = ["test_*.py"]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "thorough: not in `make test`, for the time it takes; in `make roles`")
 
 
 def pytest_collection_modifyitems(items):
-    if "LKS_SCENARIO" not in os.environ:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason="runs on machines: make roles, or make role ROLE=…"))
+    for item in items:
+        if "LKS_MACHINES_SHORT" in os.environ and item.get_closest_marker("thorough"):
+            machines.tell(f"{item.name}: left to make roles")
+            item.add_marker(pytest.mark.skip(reason="left to make roles"))
+
+
+def pytest_runtest_logreport(report):
+    if "LKS_SCENARIO" in os.environ and (report.when == "call" or report.failed):
+        machines.tell(f"{report.nodeid.partition('::')[2]}: {report.outcome} in {report.duration:.1f} s")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +49,13 @@ def machine():
     return machines.load
 
 
+@pytest.fixture(scope="session")
+def registry():
+    """What pulls models asks for this: the stand-in's are made up, a real Ollama's come from the internet, which machines have not."""
+    if list((RUN / "mirror").glob("*/real")):
+        pytest.skip("the real Ollama pulls from the internet, which the machines do not reach")
+
+
 @pytest.fixture
 def applied(scenario):
     """Apply the scenario's playbook, with changes to its variables."""
@@ -39,6 +64,10 @@ def applied(scenario):
         variables = {**scenario["variables"], **changes}
         extra = scenario["extra"] if extra is None else extra
         options = scenario.get("options", []) if options is None else options
-        return apply(host, playbook or scenario["playbook"], variables, extra, core, options)
+        begun = time.monotonic()
+        result = apply(host, playbook or scenario["playbook"], variables, extra, core, options)
+        took = time.monotonic() - begun
+        machines.tell(f"{host.name}: ansible-core {core} {result.summary} in {took:.1f} s")
+        return result
 
     return run

@@ -5,12 +5,13 @@ does here could pass without the rule that is tested: each refusal is also seen 
 """
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.machines.machine import wait
+from tests.machines.machine import tell, wait
 
-from .conftest import CORES
+from .conftest import CORES, PACKAGED
 
 PORT = 8000
 SERVER = f"""
@@ -29,7 +30,7 @@ while True:
 """
 ASK = f"""
 import socket, sys
-with socket.create_connection((sys.argv[1], {PORT}), timeout=3) as connection:
+with socket.create_connection((sys.argv[1], {PORT}), timeout=float(sys.argv[2])) as connection:
     connection.sendall(b"a")
     print(connection.recv(100).decode())
 """
@@ -46,9 +47,9 @@ print(size / (time.monotonic() - begun) / 1e6)
 """
 
 
-def ask(host, address):
+def ask(host, address, seconds=10):
     """The address that the server at an address sees, empty if it cannot be reached."""
-    return host.run("python3", "-c", ASK, address, check=False).text
+    return host.run("python3", "-c", ASK, address, f"{seconds}", check=False).text
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +90,18 @@ def serve(nat, client, stranger, internet):
 
 
 def assert_nat(nat, client, stranger, internet):
-    assert ask(client, internet.address) == nat.address, "the server sees the NAT's address"
-    assert ask(stranger, internet.address) == "", "a client outside the private networks is not forwarded"
-    assert ask(internet, client.address) == "", "the internet cannot open a connection to a private client"
-    assert ask(internet, nat.address) == "", "the internet cannot open a connection to the NAT"
-    assert ask(nat, internet.address) == nat.address, "the NAT itself reaches the internet"
+    expected = {
+        "the server sees the NAT's address": (client, internet.address, nat.address),
+        "a client outside the private networks is not forwarded": (stranger, internet.address, ""),
+        "the internet cannot open a connection to a private client": (internet, client.address, ""),
+        "the internet cannot open a connection to the NAT": (internet, nat.address, ""),
+        "the NAT itself reaches the internet": (nat, internet.address, nat.address),
+    }
+    with ThreadPoolExecutor() as pool:
+        asked = {what: pool.submit(ask, host, to, 10 if seen else 2) for what, (host, to, seen) in expected.items()}
+        assert {what: one.result() for what, one in asked.items()} == {
+            what: seen for what, (_, _, seen) in expected.items()
+        }
 
 
 def rules(nat):
@@ -113,29 +121,26 @@ def test_refusals_are_the_rules_work(nat, client, stranger, internet, applied):
     assert_nat(nat, client, stranger, internet)
 
 
-def test_throughput(client, internet, nat, capsys):
+def test_throughput(client, internet, nat):
     direct = float(client.run("python3", "-c", DOWNLOAD, internet.addresses[1].partition("/")[0]).text)
     through = float(client.run("python3", "-c", DOWNLOAD, internet.address).text)
-    with capsys.disabled():
-        print(f"\n[machines] throughput: {direct:.0f} MB/s without NAT, {through:.0f} MB/s with NAT")
+    tell(f"throughput: {direct:.0f} MB/s without NAT, {through:.0f} MB/s with NAT")
     assert through > direct / 20
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_second_apply_changes_nothing(nat, applied, core):
-    before = rules(nat)
-    result = applied(nat, core=core)
-    assert (result.rc, result.changes) == (0, 0), result
-    assert rules(nat) == before
-
-
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", [core for core in CORES if core != "2.16"])
 def test_drift_is_repaired(nat, client, stranger, internet, applied, core):
     before = rules(nat)
     nat.run(
         "iptables -t nat -F; iptables -F nat-role-forward; iptables -P FORWARD ACCEPT; sysctl -qw net.ipv4.ip_forward=0"
     )
     nat.run("sed -i /nat-role/d /etc/iptables/rules.v4; rm /etc/sysctl.d/60-nat.conf")
+    if core == PACKAGED:
+        drifted = rules(nat)
+        result = applied(nat, core=core, options=["--check"])
+        assert result.rc == 0, result
+        assert "nat : Keep the kernel's settings across reboots" in result.changed, result
+        assert rules(nat) == drifted, "check mode changes nothing"
     result = applied(nat, core=core)
     assert result.rc == 0, result
     assert result.changed == [
@@ -146,16 +151,9 @@ def test_drift_is_repaired(nat, client, stranger, internet, applied, core):
     ]
     assert rules(nat) == before
     assert_nat(nat, client, stranger, internet)
-
-
-def test_check_mode_changes_nothing(nat, applied):
-    nat.run("iptables -F nat-role-forward; rm /etc/sysctl.d/60-nat.conf")
-    before = rules(nat)
-    result = applied(nat, options=["--check"])
-    assert result.rc == 0, result
-    assert "nat : Keep the kernel's settings across reboots" in result.changed, result
+    result = applied(nat, core=core)
+    assert (result.rc, result.changes) == (0, 0), result
     assert rules(nat) == before
-    assert applied(nat).rc == 0
 
 
 def test_what_an_operator_had_is_left_alone(nat, client, internet, applied):
@@ -168,10 +166,9 @@ def test_what_an_operator_had_is_left_alone(nat, client, internet, applied):
     nat.run("iptables -F nat-role-forward")
     assert applied(nat).rc == 0
     assert [line for line in rules(nat).splitlines() if "nat-role" not in line] == mine
-    result = applied(nat)
-    assert result.changes == 0, result
 
 
+@pytest.mark.thorough
 def test_other_networks_replace_the_old_ones(nat, client, stranger, internet, applied, scenario):
     zones = {
         name: dict(zone, private_cidrs=["10.20.9.0/24"]) for name, zone in scenario["variables"]["hosts_zones"].items()
@@ -185,7 +182,7 @@ def test_other_networks_replace_the_old_ones(nat, client, stranger, internet, ap
 
 
 @pytest.mark.parametrize(
-    "cidrs", [[], ["10.20.1.0/25", "10.20.1.1/25"], ["300.20.1.0/24", "0.0.0.0/0", "::/0", "10.20.1.0"]]
+    "cidrs", [[], ["10.20.1.0/25", "10.20.1.1/25", "300.20.1.0/24", "0.0.0.0/0", "::/0", "10.20.1.0"]]
 )
 def test_refuses_networks_that_are_none(nat, applied, scenario, cidrs):
     before = rules(nat)
@@ -206,6 +203,7 @@ def test_refuses_a_zone_that_is_not_known(nat, applied):
 
 def test_all_of_it_after_a_reboot(nat, client, stranger, internet, applied, serve):
     before = rules(nat)
+    nat.run("pkill -f create_server")  # what was started from outside would hold up the shutdown
     nat.reboot()
     serve(nat)
     assert rules(nat) == before, nat.run(

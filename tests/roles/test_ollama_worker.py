@@ -8,10 +8,8 @@ import pytest
 from tests.machines.isolated import RUN
 from tests.machines.machine import wait
 
-from .conftest import CORES
-
 URL = "http://127.0.0.1:11434"
-OPTIONS = ["--skip-tags", "efs_mount"]
+OPTIONS = ["--skip-tags", "efs_mount"]  # as in the scenario, whose own also install the packages of that role
 ROOMY = [*OPTIONS, "-e", "ollama_worker_space=100"]  # a test machine's disk has less than a worker's
 
 
@@ -86,14 +84,6 @@ def test_what_it_has_no_use_for_is_not_unpacked(worker):
     assert "cuda" not in names
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_second_apply_changes_nothing(worker, applied, core):
-    before = state(worker)
-    result = applied(worker, core=core)
-    assert (result.rc, result.changes) == (0, 0), result
-    assert state(worker) == before
-
-
 def test_other_settings_restart_once(worker, applied, release):
     before = starts(worker)
     result = applied(worker, hosts_worker=release("0.32.7", settings={"chat": {"OLLAMA_KEEP_ALIVE": "7m"}}))
@@ -104,7 +94,6 @@ def test_other_settings_restart_once(worker, applied, release):
     assert starts(worker) == before + 1
     (pid,) = show(worker, "MainPID")
     assert "OLLAMA_KEEP_ALIVE=7m" in worker.run(f"tr '\\0' '\\n' < /proc/{pid}/environ").text.splitlines()
-    assert applied(worker).rc == 0
 
 
 def test_upgrade_and_downgrade_restart_once_each(worker, applied, release):
@@ -117,14 +106,17 @@ def test_upgrade_and_downgrade_restart_once_each(worker, applied, release):
     assert result.rc == 0, result
     assert json.loads(get(worker, "/api/version")) == {"version": "0.32.7"}
     assert starts(worker) == before + 2
-    assert applied(worker).changes == 0
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"sha256": "0" * 64}, ["checksum", "0.32.8", "sha256sum.txt"]),
-        ({"url": "http://10.40.0.10/v0.0.0/nothing"}, ["404", "mirror", "ollama_worker_url"]),
+        pytest.param(
+            {"url": "http://10.40.0.10/v0.0.0/nothing"},
+            ["404", "mirror", "ollama_worker_url"],
+            marks=pytest.mark.thorough,
+        ),
         (
             {"url": "http://10.40.0.99/v0.32.8/ollama-linux-amd64.tar.zst"},
             ["10.40.0.99", "mirror", "way to the internet"],
@@ -200,7 +192,7 @@ def test_comes_back_after_a_failure(worker):
     wait("it runs again", lambda: show(worker, "MainPID")[0] not in ("0", pid) and get(worker, "/api/version"))
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", ["2.16", "2.19"])  # 2.12 has converged it, 2.14 does what is tested elsewhere here
 def test_drift_is_repaired(worker, applied, core):
     worker.run(
         "sed -i 's/^User=.*/User=root/' /etc/systemd/system/ollama.service; systemctl daemon-reload; systemctl restart ollama"
@@ -223,13 +215,7 @@ def test_drift_is_repaired(worker, applied, core):
     assert applied(worker, core=core).changes == 0
 
 
-def test_a_stopped_service_is_started(worker, applied):
-    worker.run("systemctl stop ollama")
-    result = applied(worker)
-    assert result.changed == ["ollama_worker : See that the service runs"], result
-    assert get(worker, "/") == "Ollama is running"
-
-
+@pytest.mark.thorough
 def test_check_mode_changes_nothing(worker, applied, release):
     before = state(worker)
     result = applied(worker, hosts_worker=release("0.32.8"), options=[*ROOMY, "--check"])
@@ -245,6 +231,7 @@ def test_refuses_a_kind_without_settings(worker, applied):
     assert result.changes == 0
 
 
+@pytest.mark.thorough
 def test_refuses_settings_that_are_not_ollamas(worker, applied, release):
     result = applied(
         worker, hosts_worker=release("0.32.7", settings={"chat": {"OLLAMA_MODELS": "/tmp", "PATH": "/tmp"}})
@@ -253,7 +240,8 @@ def test_refuses_settings_that_are_not_ollamas(worker, applied, release):
     assert "names PATH, OLLAMA_MODELS" in result.output, result
 
 
-def test_models_are_pulled_and_listed(worker, applied, scenario):
+@pytest.mark.usefixtures("registry")
+def test_models_are_pulled_and_listed(worker, applied):
     result = applied(worker, playbook="models.yml", options=[])
     assert result.rc == 0, result
     assert "100 %" in result.output, "progress is shown"
@@ -262,8 +250,8 @@ def test_models_are_pulled_and_listed(worker, applied, scenario):
 
 
 def test_all_of_it_after_a_reboot(worker, applied):
+    before = get(worker, "/api/tags")
     worker.reboot()
     wait_ready(worker)
-    names = {model["name"] for model in json.loads(get(worker, "/api/tags"))["models"]}
-    assert names == {"llama3:latest", "nomic-embed-text:latest"}
+    assert get(worker, "/api/tags") == before
     assert applied(worker).changes == 0

@@ -9,6 +9,7 @@ import pytest
 from tests.machines.isolated import RUN
 from tests.machines.machine import wait
 
+pytestmark = pytest.mark.usefixtures("registry")
 URL = "http://127.0.0.1:11434"
 NAMES = ["worker-1", "worker-2", "worker-3"]
 CALL = """

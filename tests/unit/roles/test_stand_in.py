@@ -4,6 +4,7 @@ import http.client
 import json
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -170,9 +171,7 @@ def test_queue_is_limited(serve):
     connection.close()
 
 
-@pytest.mark.skipif(
-    not any((Path(folder) / "zstd").exists() for folder in os.environ["PATH"].split(":")), reason="needs zstd"
-)
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="needs zstd")
 def test_release_is_laid_out_as_ollamas(tmp_path):
     command = [sys.executable, str(STANDIN / "release.py"), "9.8.7", str(tmp_path)]
     digest = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
@@ -190,3 +189,23 @@ def test_release_is_laid_out_as_ollamas(tmp_path):
         [str(program), "--version"], check=True, capture_output=True, text=True, env=environment
     ).stdout
     assert "client version is 9.8.7" in said
+
+
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="needs zstd")
+@pytest.mark.parametrize("version", ["9.8.7", "9.8.6"])
+def test_release_holds_a_real_ollama_of_that_version(tmp_path, version):
+    """The program that is installed here is 9.8.7: another version is the stand-in's."""
+    installed = tmp_path / "usr"
+    for name in ("bin/ollama", "lib/ollama/libggml-base.so"):
+        (installed / name).parent.mkdir(parents=True)
+        (installed / name).write_text("#!/bin/sh\necho Warning: client version is 9.8.7\n")
+        (installed / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{installed}/bin:{os.environ['PATH']}"}
+    command = [sys.executable, str(STANDIN / "release.py"), version, str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    folder = tmp_path / f"v{version}"
+    unpack = "zstd -dc ollama-linux-amd64.tar.zst | tar -xO ./bin/ollama"
+    program = subprocess.run(["sh", "-c", unpack], cwd=folder, check=True, capture_output=True, text=True).stdout
+    real = version == "9.8.7"
+    assert (program == (installed / "bin/ollama").read_text()) is real
+    assert (folder / "real").exists() is real
