@@ -53,9 +53,12 @@ class Templates:
 
     def learn(self) -> None:
         """Takes over what workers have compiled since the last time."""
-        while head := os.pread(self.notes, SIZE.size, self.read):
+        while len(head := os.pread(self.notes, SIZE.size, self.read)) == SIZE.size:
             length = SIZE.unpack(head)[0]
-            key, code = marshal.loads(os.pread(self.notes, length, self.read + SIZE.size))
+            lesson = os.pread(self.notes, length, self.read + SIZE.size)
+            if len(lesson) < length:
+                return  # it is being written just now
+            key, code = marshal.loads(lesson)
             self.known[key] = code
             self.read += SIZE.size + length
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 
 import pytest
@@ -71,3 +72,17 @@ def test_what_a_worker_compiles_is_known_to_those_after_it(templates, compiled):
     templates.learn()
     assert [render(text, number=1) for text in texts] == [1 + index for index in range(30)]
     assert compiled == []
+
+
+def test_what_is_being_written_is_learnt_when_it_is_whole(templates):
+    lesson = marshal.dumps((("text", True), compile("1", "text", "eval")))
+    whole = warm_templates.SIZE.pack(len(lesson)) + lesson
+    for end in (2, warm_templates.SIZE.size, len(whole) - 1):
+        os.ftruncate(templates.notes, 0)
+        os.pwrite(templates.notes, whole[:end], 0)
+        templates.learn()
+        assert ("text", True) not in templates.known
+    os.ftruncate(templates.notes, 0)
+    os.pwrite(templates.notes, whole, 0)
+    templates.learn()
+    assert ("text", True) in templates.known
