@@ -1,7 +1,5 @@
 """The role efs_mount on a kernel that mounts NFS, from a kernel that serves it."""
 
-import signal
-
 import pytest
 
 from tests.machines.machine import wait
@@ -130,7 +128,7 @@ def test_works_after_a_reboot(host):
 
 
 def test_a_boot_goes_on_without_the_server_and_the_mount_follows(host, server):
-    server.signal(signal.SIGSTOP)
+    server.silence("add")
     try:
         host.reboot()
         host.wait_booted()
@@ -144,5 +142,5 @@ def test_a_boot_goes_on_without_the_server_and_the_mount_follows(host, server):
         assert host.run("systemctl is-active ollama", check=False).text != "active", "no worker without its store"
         assert host.run("ls -A /share").text == "", "nothing was written below the mount point"
     finally:
-        server.signal(signal.SIGCONT)
+        server.silence("del")
     wait("the mount follows, and the worker with it", lambda: works(host), 180)
