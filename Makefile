@@ -46,7 +46,7 @@ stop: venv ## Stop the local cloud (what was built on it is gone)
 
 test: lint ## Lint, and all tests on all cores: units, the function, playbooks and modules on the local cloud, host roles on machines
 	$(if $(CI),tests/machines/packages.sh)
-	$(BIN)/pytest -n auto --dist loadgroup tests
+	$(BIN)/pytest -n auto tests
 	@$(MAKE) --no-print-directory machines
 
 lint: venv-dev ## Style and types
@@ -64,7 +64,7 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 	$(BIN)/pytest tests/function
 
 integration: venv-dev ## The playbooks and modules against the local cloud
-	$(BIN)/pytest -n auto --dist loadgroup tests/integration
+	$(BIN)/pytest -n auto tests/integration
 
 machines: venv-dev ## The host roles on booted machines, but for the longest tests, if this system can: as root, with what make packages installs
 	$(BIN)/python -m tests.machines.scenarios --if-possible --short

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
 from ansible.utils.collection_loader import _collection_finder
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -13,14 +16,26 @@ ROOT = Path(__file__).resolve().parents[1]
 _collection_finder._AnsibleCollectionFinder(paths=[str(ROOT / "collections")])._install()
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What breaks the deployed system comes last. Under pytest-xdist's loadgroup, what shares something stays on one worker: the files
-    that use the deployed system, those of the function (its database, its dependencies), and every other file's tests."""
-    tests = [item for item in items if isinstance(item, pytest.Function)]
-    shared = {item.path for item in tests if "first_run" in item.fixturenames}
-    for item in tests:
-        path = item.path.relative_to(ROOT)
-        group = "deployed" if item.path in shared else "function" if path.parts[1] == "function" else str(path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """What breaks the deployed system comes last."""
     items.sort(key=lambda item: item.get_closest_marker("breaks") is not None)
+
+
+class Sharing(LoadScopeScheduling):
+    """Tests that share something run on one worker: those of the files that use the deployed system, those of the function (its database,
+    its dependencies), those of the modules (their cloud), and the tests of any other file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return sharing(nodeid.partition("::")[0])
+
+
+@functools.cache
+def sharing(path: str) -> str:
+    if "first_run" in (ROOT / path).read_text():
+        return "the deployed system"
+    folder = Path(path).parent
+    return str(folder) if folder in (Path("tests/function"), Path("tests/integration/modules")) else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    return Sharing(config, log)
