@@ -37,5 +37,6 @@ def sharing(path: str) -> str:
     return str(folder) if folder in (Path("tests/function"), Path("tests/integration/modules")) else path
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
     return Sharing(config, log)

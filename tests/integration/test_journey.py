@@ -114,7 +114,7 @@ def conversation(title: str, **more: Any) -> dict[str, Any]:
     return {"id": str(uuid.uuid4()), "title": title, "conversation": turns, **more}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client_id(cloud: Cloud, first_run: Run) -> str:
     cognito = cloud.client("cognito-idp", HOME)
     pool = next(
@@ -123,7 +123,7 @@ def client_id(cloud: Cloud, first_run: Run) -> str:
     return str(cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"][0]["ClientId"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stranger(cloud: Cloud, first_run: Run) -> Browser:
     """A browser that nobody signed in with."""
     printed = re.search(r"API\s+(http://\S+)", first_run.output)
@@ -131,7 +131,7 @@ def stranger(cloud: Cloud, first_run: Run) -> Browser:
     return Browser(cloud, printed[1])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def user(cloud: Cloud, stranger: Browser, client_id: str) -> Iterator[Browser]:
     browser = Browser(cloud, stranger.url.geturl())
     browser.cognito.sign_up(
@@ -145,7 +145,7 @@ def user(cloud: Cloud, stranger: Browser, client_id: str) -> Iterator[Browser]:
     browser.ask("DELETE", f"/conversations/{browser.uid}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def routes(cloud: Cloud, stranger: Browser) -> list[tuple[str, str]]:
     """(method, path) of all that is deployed, with a value for each variable."""
     gateway = cloud.client("apigateway", HOME)
