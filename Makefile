@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration machines roles role packages bench bench-function bench-local constraints
+.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration roles roles-short role packages bench bench-function bench-local constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,10 +44,8 @@ requests: venv ## What the last run asked of the local cloud: reads and writes, 
 stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
-test: lint ## Lint, and all tests on all cores: units, the function, playbooks and modules on the local cloud, host roles on machines
-	$(if $(CI),tests/machines/packages.sh)
+test: lint ## Lint, and tests on all cores: units, the function, playbooks and modules on the local cloud; make roles runs the rest
 	$(BIN)/pytest -n auto tests
-	@$(MAKE) --no-print-directory machines
 
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
@@ -66,11 +64,11 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 integration: venv-dev ## The playbooks and modules against the local cloud
 	$(BIN)/pytest -n auto tests/integration
 
-machines: venv-dev ## The host roles on booted machines, but for the longest tests, if this system can: as root, with what make packages installs
-	$(BIN)/python -m tests.machines.scenarios --if-possible --short
-
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
 	$(BIN)/python -m tests.machines.scenarios
+
+roles-short: venv-dev packages ## ... without the longest tests
+	$(BIN)/python -m tests.machines.scenarios --short
 
 role: venv-dev packages ## ... one scenario of molecule/, such as ROLE=nat
 	$(BIN)/python -m tests.machines.scenarios $(ROLE)
