@@ -53,7 +53,6 @@ class Browser:
         )
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=60)
         sent = {
             "Origin": ORIGIN,
             "Content-Type": "application/json",
@@ -61,10 +60,15 @@ class Browser:
         }
         if token := self.token if token is None else token:
             sent["Authorization"] = f"Bearer {token}"
-        connection.request(method, self.url.path + path, None if body is None else json.dumps(body), sent)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
+        for _ in range(30):
+            connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=60)
+            connection.request(method, self.url.path + path, None if body is None else json.dumps(body), sent)
+            answer = connection.getresponse()
+            content = answer.read()
+            connection.close()
+            if answer.status != 429:  # the stage's throttling, which these tests are fast enough to meet
+                break
+            time.sleep(1)
         assert answer.headers["Access-Control-Allow-Origin"] == "*", (method, path, answer.status, content)
         return Answer(answer.status, answer.headers, content)
 
