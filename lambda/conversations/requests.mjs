@@ -152,12 +152,7 @@ function conversationText(conversation) {
   return JSON.stringify(conversation);
 }
 
-const MESSAGE = {
-  id: ['string', 'number'],
-  createdAt: ['string', 'number'],
-  role: ['string'],
-  content: ['string'],
-};
+const MESSAGE_TEXTS = new Set(['id', 'createdAt', 'role', 'content']);
 
 // Messages are the client's: fields beyond those that matter here are stored as they are.
 function checkMessage(message, index) {
@@ -165,8 +160,7 @@ function checkMessage(message, index) {
   if (!isObject(message)) refuse(field, 'must be an object');
   for (const name of ['role', 'content']) if (message[name] === undefined) refuse(`${field}.${name}`, 'is missing');
   for (const [name, value] of Object.entries(message)) {
-    const types = Object.hasOwn(MESSAGE, name) ? MESSAGE[name] : undefined;
-    if (types && !types.includes(typeof value)) refuse(`${field}.${name}`, `must be a ${types.join(' or a ')}`);
+    if (MESSAGE_TEXTS.has(name) && typeof value !== 'string') refuse(`${field}.${name}`, 'must be a string');
     if (!storable(value, DEEPEST)) refuse(field, `is nested more than ${DEEPEST} levels deep, or holds a number that is too large`);
   }
 }

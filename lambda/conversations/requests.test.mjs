@@ -91,7 +91,8 @@ test('what is good is stored as it is', () => {
   assert.equal(saved.size, JSON.stringify(saved.conversation).length);
   assert.equal(save({embedding: null})().embedding, null);
   assert.equal(save({})().embedding, null);
-  assert.equal(save({conversation: [{role: 'u', content: '', id: 1, createdAt: 2, more: {a: [1]}}]})().id, ID);
+  assert.equal(save({conversation: [{role: 'u', content: '', id: '1', createdAt: '2', more: {a: [1]}}]})().id, ID);
+  assert.throws(save({conversation: [{role: 'u', content: '', id: 1}]}), refused('conversation[0].id'));
 });
 
 test('conversations that no answer could hold are refused', () => {
