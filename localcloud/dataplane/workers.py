@@ -1,8 +1,8 @@
 """Instances as processes: what a host runs once a document has been applied to it, for as long as the instance runs.
 
 The file that the environment variable LOCALCLOUD_HOSTS names says what that is (hosts.py); without it instances are empty. A service
-listens on a loopback address of its own, the instance's private one with 127 for its first number, or on any port of 127.0.0.1 where
-that cannot be had.
+listens on a loopback address of its own: the instance's private one with 127 for its first number, or another one where that is taken
+(loopback.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from localcloud import ACCOUNT, children, interfaces
+from localcloud import ACCOUNT, children, interfaces, loopback
 from localcloud.dataplane import hosts, network
 from localcloud.dataplane.picture import PICTURES, Picture
 from localcloud.scratch import Scratch
@@ -43,11 +43,10 @@ class Refusal(Exception):
 class Worker:
     """The service of one port of an instance, and the process behind it."""
 
-    def __init__(self, instance: str, region: str, address: str, port: int, output: Path) -> None:
+    def __init__(self, instance: str, region: str, place: loopback.Place, output: Path) -> None:
         self.instance = instance
         self.region = region
-        self.address = address  # where it listens, and on which port
-        self.port = port
+        self.place = place  # where it listens
         self.output = output
         self.service: hosts.Service | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -55,7 +54,7 @@ class Worker:
 
     @property
     def base(self) -> str:
-        return (self.service and self.service.url) or f"http://{self.address}:{self.port}"
+        return (self.service and self.service.url) or f"http://{self.place.address}:{self.place.port}"
 
     @property
     def running(self) -> bool:
@@ -98,12 +97,12 @@ class Worker:
     def await_listening(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
-            if listens(self.address, self.port):
+            if listens(self.place.address, self.place.port):
                 return
             time.sleep(0.02)
         words = self.output.read_text(errors="replace")[-1000:].strip()
         self.end()
-        raise Refusal(f"the service does not listen on its port {self.port}; its last words: {words}")
+        raise Refusal(f"the service does not listen on its port {self.place.port}; its last words: {words}")
 
     def watch(self, process: subprocess.Popen[bytes]) -> None:
         """Starts it again when it fails, if it is to be."""
@@ -135,17 +134,6 @@ def listens(address: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def free(address: str, port: int) -> int | None:
-    """The port, if nobody listens on it; any, of address, for port 0. None where there is none."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
 
 
 class Workers:
@@ -216,18 +204,16 @@ class Workers:
     def serve(self, described: hosts.Entry, facts: dict[str, Any]) -> str:
         port = int(hosts.render(str(described["port"]), facts))
         worker = self.worker(facts["instance_id"], facts["region"], facts["private_ip"], port)
-        service = hosts.service(described, {**facts, "address": worker.address, "port": worker.port})
+        service = hosts.service(described, {**facts, "address": worker.place.address, "port": worker.place.port})
         worker.apply(service)
         return f"{facts['instance_id']} serves its port {port} at {worker.base}\n"
 
     def worker(self, instance: str, region: str, address: str, port: int) -> Worker:
         with self.lock:
             if (instance, port) not in self.workers:
-                own = "127." + address.partition(".")[2]
-                found = free(own, port)
-                place = (own, found) if found else ("127.0.0.1", free("127.0.0.1", 0) or 0)
+                place = loopback.hold_one("127." + address.partition(".")[2], port)
                 output = self.folder("output") / f"{instance}-{port}.log"
-                self.workers[instance, port] = Worker(instance, region, *place, output)
+                self.workers[instance, port] = Worker(instance, region, place, output)
             return self.workers[instance, port]
 
     def run(self, what: hosts.Run) -> tuple[int, str]:
@@ -305,6 +291,7 @@ class Workers:
             worker.end()
             if state not in ("pending", "stopping", "stopped"):
                 self.workers.pop((instance, port), None)
+                worker.place.give_up()
 
     def forget_file_systems(self) -> None:
         alive = {
@@ -327,6 +314,8 @@ class Workers:
             thread.start()
         for thread in threads:
             thread.join()
+        for worker in workers:
+            worker.place.give_up()
         if scratch is not None:
             scratch.close()
 

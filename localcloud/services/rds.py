@@ -11,7 +11,6 @@ import logging
 import random
 import secrets
 import string
-import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from moto.core.responses import ActionResult
 from moto.rds import models, responses
 from moto.rds.exceptions import DBParameterGroupNotFoundError, InvalidDBInstanceStateFault
 
+from localcloud import loopback
 from localcloud import postgres_catalog as catalog
 from localcloud.certificates import Authority
 from localcloud.postgres import Postgres, Unavailable
@@ -94,14 +94,14 @@ class Machine:
     def create(self) -> None:
         instance = self.instance
         for attempt in range(1, TRIES + 1):
-            address = loopback()
+            address = loopback.anywhere()
             self.server = Postgres(
                 AUTHORITIES.get(),
                 user=instance.master_username or "postgres",
                 password=self.password,
                 database=instance.db_name,
                 host=address,
-                port=(instance.port or 0) if distinct_loopback() else 0,
+                port=(instance.port or 0) if loopback.distinct() else 0,
                 names=(f"{instance.db_instance_identifier}.{instance.region}.rds.amazonaws.com", "localhost"),
                 force_tls=instance.forces_tls(),
                 settings={"max_connections": str(catalog.max_connections(instance.db_instance_class))},
@@ -158,7 +158,7 @@ class Machine:
                 self.instance.pending_modified_values = {}
             port = changes.get("db_port_number")
             if port and self.server:
-                self.instance.port = self.server.port = port if distinct_loopback() else self.server.port
+                self.instance.port = self.server.port = port if loopback.distinct() else self.server.port
                 self.server.restart()
 
         if changes.get("vpc_security_group_ids") is not None:
@@ -368,17 +368,6 @@ class Calls:
             if all(value in (None, each[key]) for key, value in wanted.items())
         ]
         return ActionResult({"OrderableDBInstanceOptions": options})
-
-
-def distinct_loopback() -> bool:
-    """Whether every address of 127.0.0.0/8 is this machine's, so that several instances can have the same port."""
-    return sys.platform == "linux"
-
-
-def loopback() -> str:
-    if not distinct_loopback():
-        return "127.0.0.1"
-    return ".".join(["127", *(str(random.randint(1, 254)) for _ in range(3))])
 
 
 def install() -> None:

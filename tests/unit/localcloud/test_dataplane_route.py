@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web as http
 
+from localcloud import loopback
 from localcloud.dataplane import hosts, upstream
 from localcloud.dataplane.health import REGISTER, Health
 from localcloud.dataplane.messages import Answer, Blocked, Broken, Headers, Hop, Request
@@ -50,7 +51,9 @@ async def serving(top: Topology, *which: int) -> AsyncIterator[list[http.AppRunn
         site = http.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         instance, base = top.away.instances[number], site.name
-        worker = WORKERS.workers[instance, PORT] = Worker(instance, AWAY, "127.0.0.1", 0, Path("/dev/null"))
+        worker = WORKERS.workers[instance, PORT] = Worker(
+            instance, AWAY, loopback.hold_one("127.0.0.1", 0), Path("/dev/null")
+        )
         worker.service = hosts.Service(PORT, base)
         runners.append(runner)
     try:

@@ -97,16 +97,16 @@ def test_a_service_starts_once_and_again_when_what_it_was_told_differs(workers: 
     code, text = apply(workers, place, "serve.yml") or (1, "")
     assert (code, place["instance"] in text) == (0, True)
     worker = workers.workers[place["instance"], 18080]
-    assert workers.place(place["instance"], 18080) == f"http://{worker.address}:{worker.port}"
-    assert worker.address.startswith("127.")
-    assert listens(worker.address, worker.port)
+    assert workers.place(place["instance"], 18080) == f"http://{worker.place.address}:{worker.place.port}"
+    assert worker.place.address.startswith("127.")
+    assert listens(worker.place.address, worker.place.port)
     first = pid(workers, place, 18080)
     apply(workers, place, "serve.yml")
     assert pid(workers, place, 18080) == first
     apply(workers, place, "serve.yml", "mode=second")
     assert pid(workers, place, 18080) not in (0, first)
     workers.stop()
-    assert not listens(worker.address, worker.port)
+    assert not listens(worker.place.address, worker.place.port)
 
 
 def test_a_service_that_fails_is_started_again(workers: Workers, place: dict[str, str]) -> None:
