@@ -11,21 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import io
 import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
-
-import botocore.session
-from botocore.awsrequest import AWSResponse
-from botocore.config import Config
 
 from localcloud import ACCOUNT, hooks, interfaces, state
+from localcloud.in_process import Clients
 from plugins.module_utils.reachability import load
 from plugins.module_utils.reachability.model import Network
 
@@ -48,63 +43,11 @@ def attributes(described: Described) -> dict[str, str]:
     return {each["Key"]: each.get("Value") or "" for each in described.get("Attributes", [])}
 
 
-class Control:
-    """boto3's clients of the control plane without a server in between, and without a line in its record of calls."""
+def control() -> Clients:
+    """Of the control plane, without a line in its record of calls."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    def __init__(self) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-        self.application = DomainDispatcherApplication(create_backend_app)
-        self.session = botocore.session.Session()
-        self.session.set_credentials("localcloud", "localcloud")
-        self.clients: dict[tuple[str, str], Any] = {}
-
-    def client(self, service: str, region: str) -> Any:
-        if (service, region) not in self.clients:
-            made = self.session.create_client(
-                service,
-                region_name=region,
-                endpoint_url="http://localcloud",
-                config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
-            )
-            made.meta.events.register("before-send", self.send)
-            self.clients[service, region] = made
-        return self.clients[service, region]
-
-    def send(self, request: Any, **_more: Any) -> AWSResponse:
-        url = urlsplit(request.url)
-        body = request.body or b""
-        body = body.encode() if isinstance(body, str) else bytes(body)
-        headers = {key: each.decode() if isinstance(each, bytes) else each for key, each in request.headers.items()}
-        environ = {
-            "REQUEST_METHOD": request.method,
-            "PATH_INFO": unquote(url.path),
-            "RAW_URI": url.path,
-            "QUERY_STRING": url.query,
-            "SERVER_NAME": "localcloud",
-            "SERVER_PORT": "80",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body),
-            "wsgi.errors": io.StringIO(),
-            "CONTENT_LENGTH": str(len(body)),
-            "CONTENT_TYPE": headers.get("Content-Type", ""),
-            **{f"HTTP_{key.upper().replace('-', '_')}": each for key, each in headers.items()},
-        }
-        answered: list[Any] = []
-
-        def start(status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> None:
-            answered[:] = [int(status.split()[0]), dict(fields)]
-
-        content = b"".join(self.application(environ, start))
-        return AWSResponse(request.url, answered[0], answered[1], Raw(content))
-
-
-class Raw(io.BytesIO):
-    """A body as botocore reads one."""
-
-    def stream(self, **_options: Any) -> Iterable[bytes]:
-        yield self.read()
+    return Clients(DomainDispatcherApplication(create_backend_app))
 
 
 def listed(client: Any, operation: str, key: str, **parameters: Any) -> list[Described]:
@@ -215,7 +158,7 @@ class Pictures:
         self.counting = threading.Lock()
         self.changes: Counter[tuple[str, str]] = Counter()  # by service and region
         self.changed: dict[tuple[str, str], float] = {}  # when
-        self.control: Control | None = None
+        self.control: Clients | None = None
         self.known: dict[tuple[str, str], tuple[int, float, list[Described]]] = {}  # by region and part
         self.picture: Picture | None = None
 
@@ -270,7 +213,7 @@ class Pictures:
         return found if found is not None else await asyncio.to_thread(self.current)
 
     def take(self, pause: float = SETTLE_PAUSE) -> Picture:
-        self.control = self.control or Control()
+        self.control = self.control or control()
         total, taken = self.total, time.monotonic()
         regions: dict[str, dict[str, list[Described]]] = {}
         for region in used_regions():

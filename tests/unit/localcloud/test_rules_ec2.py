@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import itertools
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import botocore.exceptions
@@ -14,17 +12,10 @@ import pytest
 
 from localcloud import rules
 
+from .in_process import refusal
+
 BLOCKS = itertools.count()
 ANYWHERE = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
-
-
-@contextlib.contextmanager
-def refused(code: str, words: str = "") -> Iterator[None]:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    assert words in error["Message"]
 
 
 @pytest.fixture
@@ -74,14 +65,14 @@ def test_every_rule_says_where_aws_documents_it():
     ],
 )
 def test_names_and_descriptions_of_security_groups(ec2, vpc, name, description):
-    with refused("InvalidParameterValue"):
+    with refusal("InvalidParameterValue"):
         ec2.create_security_group(VpcId=vpc.id, GroupName=name, Description=description)
     ec2.create_security_group(VpcId=vpc.id, GroupName="a" * 255, Description="._-:/()#,@[]+=&;{}!$* " + "x" * 233)
 
 
 @pytest.mark.parametrize("description", ["it's", "x" * 256, "ü"])
 def test_descriptions_of_rules(ec2, vpc, description):
-    with refused("InvalidParameterValue"):
+    with refusal("InvalidParameterValue"):
         ec2.authorize_security_group_ingress(
             GroupId=vpc.group,
             IpPermissions=[{**ANYWHERE, "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": description}]}],
@@ -99,10 +90,10 @@ def test_rules_name_groups_of_their_own_vpc_or_of_a_peer_in_the_region(aws, ec2,
         )
 
     elsewhere = make_vpc(aws("ec2", "us-west-2"))
-    with refused("InvalidGroup.NotFound"):
+    with refusal("InvalidGroup.NotFound"):
         allow(elsewhere.group)
     other = make_vpc(ec2)
-    with refused("InvalidGroup.NotFound", "different networks"):
+    with refusal("InvalidGroup.NotFound", "different networks"):
         allow(other.group)
     peering = ec2.create_vpc_peering_connection(VpcId=vpc.id, PeerVpcId=other.id)["VpcPeeringConnection"]
     ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering["VpcPeeringConnectionId"])
@@ -114,18 +105,18 @@ def test_security_groups_in_use_stay(ec2, vpc, image):
     default = ec2.describe_security_groups(
         Filters=[{"Name": "vpc-id", "Values": [vpc.id]}, {"Name": "group-name", "Values": ["default"]}]
     )["SecurityGroups"][0]["GroupId"]
-    with refused("CannotDelete"):
+    with refusal("CannotDelete"):
         ec2.delete_security_group(GroupId=default)
 
     other = ec2.create_security_group(VpcId=vpc.id, GroupName="other", Description="Other")["GroupId"]
     permission = [{**ANYWHERE, "UserIdGroupPairs": [{"GroupId": vpc.group}]}]
     ec2.authorize_security_group_egress(GroupId=other, IpPermissions=permission)
-    with refused("DependencyViolation"):
+    with refusal("DependencyViolation"):
         ec2.delete_security_group(GroupId=vpc.group)
     ec2.delete_security_group(GroupId=other)
 
     instance = launch(ec2, image, SubnetId=vpc.subnet, SecurityGroupIds=[vpc.group])["InstanceId"]
-    with refused("DependencyViolation"):
+    with refusal("DependencyViolation"):
         ec2.delete_security_group(GroupId=vpc.group)
     ec2.terminate_instances(InstanceIds=[instance])
     ec2.delete_security_group(GroupId=vpc.group)
@@ -156,7 +147,7 @@ def test_what_others_hold_on_to_stays(aws, ec2, vpc):
             (ec2.delete_security_group, {"GroupId": vpc.group}),
             (ec2.delete_subnet, {"SubnetId": second}),
         ):
-            with refused("DependencyViolation"):
+            with refusal("DependencyViolation"):
                 call(**arguments)
 
     elb = aws("elbv2")
@@ -190,7 +181,7 @@ def test_what_others_hold_on_to_stays(aws, ec2, vpc):
 
 
 def test_subnets_fit_their_vpc_and_region(ec2):
-    with refused("InvalidVpc.Range"):
+    with refusal("InvalidVpc.Range"):
         ec2.create_vpc(CidrBlock="10.0.0.0/8")
     vpc = make_vpc(ec2, "10.200.0.0/16")
     for block, code in (
@@ -198,9 +189,9 @@ def test_subnets_fit_their_vpc_and_region(ec2):
         ("10.201.0.0/24", "InvalidSubnet.Range"),
         ("10.200.0.128/25", "InvalidSubnet.Conflict"),
     ):
-        with refused(code):
+        with refusal(code):
             ec2.create_subnet(VpcId=vpc.id, CidrBlock=block)
-    with refused("InvalidParameterValue", "us-west-2a"):
+    with refusal("InvalidParameterValue", "us-west-2a"):
         ec2.create_subnet(VpcId=vpc.id, CidrBlock="10.200.2.0/24", AvailabilityZone="us-west-2a")
     made = ec2.create_subnet(VpcId=vpc.id, CidrBlock="10.200.2.0/24", AvailabilityZone="us-east-1d")["Subnet"]
     assert made["MapPublicIpOnLaunch"] is made["DefaultForAz"] is False
@@ -210,7 +201,7 @@ def test_a_vpc_goes_last(ec2, vpc, image):
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc.id)
     second = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    with refused("InvalidParameterValue", "already attached"):
+    with refusal("InvalidParameterValue", "already attached"):
         ec2.attach_internet_gateway(InternetGatewayId=second, VpcId=vpc.id)
     table = ec2.create_route_table(VpcId=vpc.id)["RouteTable"]["RouteTableId"]
     ec2.associate_route_table(RouteTableId=table, SubnetId=vpc.subnet)
@@ -221,25 +212,25 @@ def test_a_vpc_goes_last(ec2, vpc, image):
         Filters=[{"Name": "vpc-id", "Values": [vpc.id]}, {"Name": "association.main", "Values": ["true"]}]
     )["RouteTables"][0]["RouteTableId"]
 
-    with refused("DependencyViolation", "mapped public address"):
+    with refusal("DependencyViolation", "mapped public address"):
         ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc.id)
-    with refused("DependencyViolation"):
+    with refusal("DependencyViolation"):
         ec2.delete_internet_gateway(InternetGatewayId=gateway)
     for table_id in (table, main):
-        with refused("DependencyViolation"):
+        with refusal("DependencyViolation"):
             ec2.delete_route_table(RouteTableId=table_id)
-    with refused("DependencyViolation"):
+    with refusal("DependencyViolation"):
         ec2.delete_subnet(SubnetId=vpc.subnet)
-    with refused("InvalidParameterValue"):
+    with refusal("InvalidParameterValue"):
         ec2.delete_network_interface(NetworkInterfaceId=instance["NetworkInterfaces"][0]["NetworkInterfaceId"])
 
     ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
     ec2.delete_subnet(SubnetId=vpc.subnet)
-    with refused("DependencyViolation"):
+    with refusal("DependencyViolation"):
         ec2.delete_vpc(VpcId=vpc.id)
     ec2.delete_route_table(RouteTableId=table)
     ec2.delete_security_group(GroupId=vpc.group)
-    with refused("DependencyViolation"):
+    with refusal("DependencyViolation"):
         ec2.delete_vpc(VpcId=vpc.id)
     ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc.id)
     ec2.delete_internet_gateway(InternetGatewayId=gateway)
@@ -253,14 +244,14 @@ def test_peerings_are_accepted_where_they_are_offered_and_seen_by_each_side(aws,
     peering = ec2.create_vpc_peering_connection(
         VpcId=vpc.id, PeerVpcId=other.id, PeerRegion="us-west-2", TagSpecifications=tags
     )["VpcPeeringConnection"]["VpcPeeringConnectionId"]
-    with refused("OperationNotPermitted"):
+    with refusal("OperationNotPermitted"):
         ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
-    with refused("OperationNotPermitted", "not active"):
+    with refusal("OperationNotPermitted", "not active"):
         ec2.modify_vpc_peering_connection_options(
             VpcPeeringConnectionId=peering, RequesterPeeringConnectionOptions={"AllowDnsResolutionFromRemoteVpc": True}
         )
     west.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
-    with refused("OperationNotPermitted", "us-west-2"):
+    with refusal("OperationNotPermitted", "us-west-2"):
         ec2.modify_vpc_peering_connection_options(
             VpcPeeringConnectionId=peering, AccepterPeeringConnectionOptions={"AllowDnsResolutionFromRemoteVpc": True}
         )
@@ -276,7 +267,7 @@ def test_peerings_are_accepted_where_they_are_offered_and_seen_by_each_side(aws,
     west.create_tags(Resources=[peering], Tags=[{"Key": "Name", "Value": "accepted"}])
     assert seen(west) == {"Name": "accepted"}
     assert seen(ec2) == {"Name": "asked"}
-    with refused("InvalidVpcPeeringConnectionId.NotFound"):
+    with refusal("InvalidVpcPeeringConnectionId.NotFound"):
         ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=["pcx-00000000000000000"])
 
 
@@ -305,7 +296,7 @@ def test_launches_that_cannot_be(ec2, vpc, image):
             {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 70000, "VolumeType": "gp3"}}]},
         ),
     ):
-        with refused(code):
+        with refusal(code):
             launch(ec2, **{"image": image, "SubnetId": vpc.subnet, "SecurityGroupIds": [vpc.group], **arguments})
 
 
@@ -350,18 +341,18 @@ def test_an_instance_is_as_asked_for_and_takes_what_is_its_own_with_it(ec2, vpc,
     assert gone["Tags"] == tags
     assert not gone.get("NetworkInterfaces")
     assert not gone.get("PrivateIpAddress")
-    with refused("InvalidVolume.NotFound"):
+    with refusal("InvalidVolume.NotFound"):
         ec2.describe_volumes(VolumeIds=[volume["VolumeId"]])
-    with refused("InvalidNetworkInterfaceID.NotFound"):
+    with refusal("InvalidNetworkInterfaceID.NotFound"):
         ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
     routes = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
     assert [route["State"] for route in routes if route["DestinationCidrBlock"] == "0.0.0.0/0"] == ["blackhole"]
 
 
 def test_interfaces_have_groups_and_volumes_have_sizes(ec2, vpc):
-    with refused("InvalidGroup.NotFound"):
+    with refusal("InvalidGroup.NotFound"):
         ec2.create_network_interface(SubnetId=vpc.subnet, Groups=["sg-00000000000000000"])
-    with refused("InvalidParameterValue", "between 125GiB"):
+    with refusal("InvalidParameterValue", "between 125GiB"):
         ec2.create_volume(AvailabilityZone="us-east-1a", Size=20, VolumeType="st1")
     ec2.create_network_interface(SubnetId=vpc.subnet, Groups=[vpc.group])
     ec2.create_volume(AvailabilityZone="us-east-1a", Size=20, VolumeType="gp3")
@@ -370,11 +361,11 @@ def test_interfaces_have_groups_and_volumes_have_sizes(ec2, vpc):
 def test_volumes_and_addresses_in_use_stay(ec2, vpc, image):
     instance = launch(ec2, image, SubnetId=vpc.subnet, SecurityGroupIds=[vpc.group])["InstanceId"]
     (volume,) = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"]
-    with refused("VolumeInUse"):
+    with refusal("VolumeInUse"):
         ec2.delete_volume(VolumeId=volume["VolumeId"])
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     association = ec2.associate_address(AllocationId=address, InstanceId=instance)["AssociationId"]
-    with refused("InvalidIPAddress.InUse"):
+    with refusal("InvalidIPAddress.InUse"):
         ec2.release_address(AllocationId=address)
     ec2.disassociate_address(AssociationId=association)
     ec2.release_address(AllocationId=address)
@@ -390,6 +381,6 @@ def test_volumes_and_addresses_in_use_stay(ec2, vpc, image):
     ],
 )
 def test_tags_have_limits(ec2, vpc, tags, code):
-    with refused(code):
+    with refusal(code):
         ec2.create_tags(Resources=[vpc.id], Tags=tags)
     ec2.create_tags(Resources=[vpc.id], Tags=[{"Key": "k" * 127, "Value": "v" * 256}])

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 
-import botocore.exceptions
 import pytest
 
 from localcloud.services.efs import FILE_SYSTEM_SECONDS, MOUNT_TARGET_SECONDS
 
+from .in_process import refusal
+
 BLOCKS = itertools.count(170)
 TOKENS = itertools.count()
-
-
-@contextlib.contextmanager
-def refused(code: str, words: str = "") -> Iterator[None]:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    assert words in error["Message"], error
 
 
 @pytest.fixture
@@ -62,26 +52,26 @@ def test_a_new_file_system_takes_a_moment(efs, net):
     token = f"fs{next(TOKENS)}"
     made = efs.create_file_system(CreationToken=token)
     assert made["LifeCycleState"] == "creating"
-    with refused("IncorrectFileSystemLifeCycleState"):
+    with refusal("IncorrectFileSystemLifeCycleState"):
         efs.create_mount_target(FileSystemId=made["FileSystemId"], SubnetId=net.a)
-    with refused("FileSystemAlreadyExists"):
+    with refusal("FileSystemAlreadyExists"):
         efs.create_file_system(CreationToken=token)
 
 
 def test_throughput(efs, system):
-    with refused("BadRequest", "only when"):
+    with refusal("BadRequest", "only when"):
         efs.update_file_system(FileSystemId=system, ThroughputMode="bursting", ProvisionedThroughputInMibps=5)
-    with refused("BadRequest", "is required"):
+    with refusal("BadRequest", "is required"):
         efs.update_file_system(FileSystemId=system, ThroughputMode="provisioned")
     efs.update_file_system(FileSystemId=system, ThroughputMode="elastic")
 
 
 def test_the_backup_policy(efs, system):
-    with refused("PolicyNotFound"):
+    with refusal("PolicyNotFound"):
         efs.describe_backup_policy(FileSystemId=system)
     efs.put_backup_policy(FileSystemId=system, BackupPolicy={"Status": "ENABLED"})
     assert efs.describe_backup_policy(FileSystemId=system)["BackupPolicy"] == {"Status": "ENABLED"}
-    with refused("FileSystemNotFound"):
+    with refusal("FileSystemNotFound"):
         efs.put_backup_policy(FileSystemId="fs-0123456789abcdef0", BackupPolicy={"Status": "ENABLED"})
 
 
@@ -90,35 +80,35 @@ def test_mount_targets(ec2, efs, net, system):
         more = ({"IpAddress": address} if address else {}) | ({"SecurityGroups": groups} if groups else {})
         return efs.create_mount_target(FileSystemId=system, SubnetId=subnet, **more)["MountTargetId"]
 
-    with refused("BadRequest", "address range"):
+    with refusal("BadRequest", "address range"):
         mount(net.a, f"{net.prefix}.2.20")
-    with refused("BadRequest", "address range"):
+    with refusal("BadRequest", "address range"):
         mount(net.a, f"{net.prefix}.0.1")
     taken = ec2.create_network_interface(SubnetId=net.a, PrivateIpAddress=f"{net.prefix}.0.30")
-    with refused("IpAddressInUse"):
+    with refusal("IpAddressInUse"):
         mount(net.a, taken["NetworkInterface"]["PrivateIpAddress"])
     other = ec2.create_vpc(CidrBlock="10.96.0.0/24")["Vpc"]["VpcId"]
     foreign = ec2.create_security_group(VpcId=other, GroupName="x", Description="x")["GroupId"]
-    with refused("SecurityGroupNotFound"):
+    with refusal("SecurityGroupNotFound"):
         mount(net.a, groups=[foreign])
-    with refused("SecurityGroupLimitExceeded"):
+    with refusal("SecurityGroupLimitExceeded"):
         mount(net.a, groups=[net.group] * 6)
 
     target = mount(net.a, f"{net.prefix}.0.20", [net.group])
-    with refused("MountTargetConflict"):
+    with refusal("MountTargetConflict"):
         mount(net.a2)
     elsewhere = ec2.create_subnet(VpcId=other, CidrBlock="10.96.0.0/25", AvailabilityZone="us-east-1b")["Subnet"][
         "SubnetId"
     ]
-    with refused("MountTargetConflict", "same VPC"):
+    with refusal("MountTargetConflict", "same VPC"):
         mount(elsewhere)
-    with refused("IncorrectMountTargetState"):
+    with refusal("IncorrectMountTargetState"):
         efs.modify_mount_target_security_groups(MountTargetId=target, SecurityGroups=[net.group])
     time.sleep(MOUNT_TARGET_SECONDS)
-    with refused("SecurityGroupNotFound"):
+    with refusal("SecurityGroupNotFound"):
         efs.modify_mount_target_security_groups(MountTargetId=target, SecurityGroups=[foreign])
     efs.modify_mount_target_security_groups(MountTargetId=target, SecurityGroups=[net.group])
-    with refused("FileSystemInUse"):
+    with refusal("FileSystemInUse"):
         efs.delete_file_system(FileSystemId=system)
     efs.delete_mount_target(MountTargetId=target)
     efs.delete_file_system(FileSystemId=system)

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Iterator
 from types import SimpleNamespace
 
-import botocore.exceptions
 import pytest
+
+from .in_process import refusal
 
 BLOCKS = itertools.count(100)
 NAMES = itertools.count()
 FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain"}}
-
-
-@contextlib.contextmanager
-def refused(code: str, words: str = "") -> Iterator[None]:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    assert words in error["Message"], error
 
 
 @pytest.fixture
@@ -83,7 +73,7 @@ def listen(elbv2, balancer, target=None, port=80, protocol="HTTP", action=None):
     [("x" * 33, "longer than"), ("-x", "hyphen"), ("x_y", "alphanumeric"), ("internal-x", "internal-")],
 )
 def test_names(elbv2, net, name, words):
-    with refused("ValidationError", words):
+    with refusal("ValidationError", words):
         application(elbv2, net, Name=name)
     application(elbv2, net, Name=f"a{'x' * 27}{next(NAMES)}")
 
@@ -92,22 +82,22 @@ def test_a_name_is_taken_once_unless_all_is_the_same(elbv2, net):
     name = fresh()
     arn = application(elbv2, net, Name=name)
     assert application(elbv2, net, Name=name) == arn
-    with refused("DuplicateLoadBalancerName"):
+    with refusal("DuplicateLoadBalancerName"):
         network(elbv2, net, Name=name)
 
 
 def test_subnets(ec2, elbv2, net):
-    with refused("ValidationError", "two different Availability Zones"):
+    with refusal("ValidationError", "two different Availability Zones"):
         application(elbv2, net, Subnets=[net.a])
-    with refused("InvalidConfigurationRequest", "same Availability Zone"):
+    with refusal("InvalidConfigurationRequest", "same Availability Zone"):
         application(elbv2, net, Subnets=[net.a, net.a2])
-    with refused("SubnetNotFound"):
+    with refusal("SubnetNotFound"):
         application(elbv2, net, Subnets=[net.a, "subnet-0123456789abcdef0"])
     elsewhere = ec2.create_vpc(CidrBlock="10.99.0.0/24")["Vpc"]["VpcId"]
     there = ec2.create_subnet(VpcId=elsewhere, CidrBlock="10.99.0.0/28", AvailabilityZone="us-east-1b")["Subnet"][
         "SubnetId"
     ]
-    with refused("InvalidConfigurationRequest", "same VPC"):
+    with refusal("InvalidConfigurationRequest", "same VPC"):
         application(elbv2, net, Subnets=[net.a, there])
     small = ec2.create_subnet(VpcId=net.vpc, CidrBlock=f"{net.prefix}.3.0/28", AvailabilityZone="us-east-1c")["Subnet"][
         "SubnetId"
@@ -115,22 +105,22 @@ def test_subnets(ec2, elbv2, net):
     application(elbv2, net, Subnets=[net.a, small])
     for number in range(4, 7):
         ec2.create_network_interface(SubnetId=small, PrivateIpAddress=f"{net.prefix}.3.{number}")
-    with refused("InvalidSubnet", "8 free"):
+    with refusal("InvalidSubnet", "8 free"):
         application(elbv2, net, Subnets=[net.a, small])
 
 
 def test_addresses_that_are_fixed(elbv2, net):
     ten = f"{net.prefix}.0.10"
-    with refused("InvalidConfigurationRequest", "does not fall within"):
+    with refusal("InvalidConfigurationRequest", "does not fall within"):
         network(elbv2, net, f"{net.prefix}.2.10")
-    with refused("InvalidConfigurationRequest", "reserved"):
+    with refusal("InvalidConfigurationRequest", "reserved"):
         network(elbv2, net, f"{net.prefix}.0.3")
-    with refused("ValidationError", "internal"):
+    with refusal("ValidationError", "internal"):
         network(elbv2, net, ten, Scheme="internet-facing")
-    with refused("ValidationError", "Network Load Balancers only"):
+    with refusal("ValidationError", "Network Load Balancers only"):
         network(elbv2, net, ten, None, Type="application")
     network(elbv2, net, ten)
-    with refused("InvalidConfigurationRequest", "in use"):
+    with refusal("InvalidConfigurationRequest", "in use"):
         network(elbv2, net, ten)
 
 
@@ -148,9 +138,9 @@ def test_a_balancer_has_interfaces_while_it_lives(ec2, elbv2, net):
 def test_security_groups_are_of_the_vpc(ec2, elbv2, net):
     other = ec2.create_vpc(CidrBlock="10.98.0.0/24")["Vpc"]["VpcId"]
     foreign = ec2.create_security_group(VpcId=other, GroupName="x", Description="x")["GroupId"]
-    with refused("InvalidSecurityGroup"):
+    with refusal("InvalidSecurityGroup"):
         application(elbv2, net, SecurityGroups=[foreign])
-    with refused("InvalidConfigurationRequest", "created without any"):
+    with refusal("InvalidConfigurationRequest", "created without any"):
         elbv2.set_security_groups(LoadBalancerArn=network(elbv2, net), SecurityGroups=[net.group])
 
 
@@ -158,12 +148,12 @@ def test_deletion_is_refused_while_protected_or_in_use(aws, elbv2, net):
     arn = application(elbv2, net)
     protect = {"Key": "deletion_protection.enabled", "Value": "true"}
     elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[protect])
-    with refused("OperationNotPermitted"):
+    with refusal("OperationNotPermitted"):
         elbv2.delete_load_balancer(LoadBalancerArn=arn)
     linked = network(elbv2, net)
     elbv2.get_waiter("load_balancer_available").wait(LoadBalancerArns=[linked], WaiterConfig={"Delay": 1})
     aws("apigateway").create_vpc_link(name="link", targetArns=[linked])
-    with refused("ResourceInUse", "another service"):
+    with refusal("ResourceInUse", "another service"):
         elbv2.delete_load_balancer(LoadBalancerArn=linked)
 
 
@@ -178,24 +168,24 @@ def test_deletion_is_refused_while_protected_or_in_use(aws, elbv2, net):
 )
 def test_attributes_of_balancers(elbv2, net, key, value, code):
     arn = application(elbv2, net)
-    with refused(code, key):
+    with refusal(code, key):
         elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": key, "Value": value}])
     good = {"Key": "idle_timeout.timeout_seconds", "Value": "4000"}
     elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[good])
-    with refused("InvalidConfigurationRequest", "type 'network'"):
+    with refusal("InvalidConfigurationRequest", "type 'network'"):
         elbv2.modify_load_balancer_attributes(LoadBalancerArn=network(elbv2, net), Attributes=[good])
 
 
 def test_attributes_of_target_groups(elbv2, net):
     http = group(elbv2, net)
     delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "3601"}
-    with refused("ValidationError", "0-3600"):
+    with refusal("ValidationError", "0-3600"):
         elbv2.modify_target_group_attributes(TargetGroupArn=http, Attributes=[delay])
-    with refused("ValidationError", "one of"):
+    with refusal("ValidationError", "one of"):
         elbv2.modify_target_group_attributes(
             TargetGroupArn=http, Attributes=[{"Key": "load_balancing.algorithm.type", "Value": "best"}]
         )
-    with refused("InvalidConfigurationRequest", "'alb'"):
+    with refusal("InvalidConfigurationRequest", "'alb'"):
         elbv2.modify_target_group_attributes(
             TargetGroupArn=group(elbv2, net, Protocol="TCP", TargetType="alb"), Attributes=[{**delay, "Value": "30"}]
         )
@@ -205,34 +195,34 @@ def test_listeners(elbv2, net):
     balancer, other = application(elbv2, net), application(elbv2, net)
     target = group(elbv2, net)
     listen(elbv2, balancer, target)
-    with refused("DuplicateListener"):
+    with refusal("DuplicateListener"):
         listen(elbv2, balancer)
-    with refused("ValidationError", "HTTP, HTTPS"):
+    with refusal("ValidationError", "HTTP, HTTPS"):
         listen(elbv2, balancer, protocol="TCP", port=81)
-    with refused("ValidationError", "certificate"):
+    with refusal("ValidationError", "certificate"):
         listen(elbv2, balancer, protocol="HTTPS", port=443)
-    with refused("TargetGroupAssociationLimit"):
+    with refusal("TargetGroupAssociationLimit"):
         listen(elbv2, other, target)
-    with refused("IncompatibleProtocols"):
+    with refusal("IncompatibleProtocols"):
         listen(elbv2, other, group(elbv2, net, Protocol="TCP"))
     wide = network(elbv2, net)
-    with refused("InvalidLoadBalancerAction"):
+    with refusal("InvalidLoadBalancerAction"):
         listen(elbv2, wide, protocol="TCP")
-    with refused("IncompatibleProtocols"):
+    with refusal("IncompatibleProtocols"):
         listen(elbv2, wide, group(elbv2, net), protocol="TCP")
     plain = listen(elbv2, wide, group(elbv2, net, Protocol="TCP"), protocol="TCP")
     idle = {"Key": "tcp.idle_timeout.seconds", "Value": "6001"}
-    with refused("ValidationError", "60-6000"):
+    with refusal("ValidationError", "60-6000"):
         elbv2.modify_listener_attributes(ListenerArn=plain, Attributes=[idle])
     elbv2.modify_listener_attributes(ListenerArn=plain, Attributes=[{**idle, "Value": "6000"}])
-    with refused("InvalidConfigurationRequest", "protocol 'HTTP'"):
+    with refusal("InvalidConfigurationRequest", "protocol 'HTTP'"):
         elbv2.modify_listener_attributes(ListenerArn=listen(elbv2, other, port=82), Attributes=[idle])
 
 
 def test_a_target_group_in_use_cannot_be_deleted_but_afterwards(elbv2, net):
     balancer, target = application(elbv2, net), group(elbv2, net)
     listener = listen(elbv2, balancer, target)
-    with refused("ResourceInUse"):
+    with refusal("ResourceInUse"):
         elbv2.delete_target_group(TargetGroupArn=target)
     elbv2.delete_listener(ListenerArn=listener)
     assert elbv2.describe_target_groups(TargetGroupArns=[target])["TargetGroups"][0].get("LoadBalancerArns", []) == []
@@ -248,39 +238,39 @@ def test_rules(elbv2, net):
         return elbv2.create_rule(**request)["Rules"][0]["RuleArn"]
 
     one, two = make(1, "/a/*", "/b?", "/c~$&x"), make(2, *(f"/{n}" for n in range(5)))
-    with refused("PriorityInUse"):
+    with refusal("PriorityInUse"):
         make(1, "/x")
-    with refused("ValidationError", "50000"):
+    with refusal("ValidationError", "50000"):
         make(50001, "/x")
-    with refused("ValidationError", "'5' condition values"):
+    with refusal("ValidationError", "'5' condition values"):
         make(3, *(f"/{n}" for n in range(6)))
-    with refused("ValidationError", "not allowed"):
+    with refusal("ValidationError", "not allowed"):
         make(3, "/with space")
-    with refused("ValidationError", "128"):
+    with refusal("ValidationError", "128"):
         make(3, "/" + "x" * 128)
-    with refused("ValidationError", "1024"):
+    with refusal("ValidationError", "1024"):
         make(
             3,
             "/x",
             action={"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "x" * 1025}},
         )
-    with refused("ValidationError", "statusCode"):
+    with refusal("ValidationError", "statusCode"):
         make(3, "/x", action={"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "301"}})
-    with refused("InvalidLoadBalancerAction", "ContentType"):
+    with refusal("InvalidLoadBalancerAction", "ContentType"):
         make(
             3,
             "/x",
             action={"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "image/png"}},
         )
-    with refused("TargetGroupNotFound"):
+    with refusal("TargetGroupNotFound"):
         missing = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/x/0123456789abcdef"
         make(3, "/x", action={"Type": "forward", "TargetGroupArn": missing})
     # Rules swap places at once, and no two end in one place.
     elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": one, "Priority": 2}, {"RuleArn": two, "Priority": 1}])
-    with refused("PriorityInUse"):
+    with refusal("PriorityInUse"):
         elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": one, "Priority": 1}])
     plain = listen(elbv2, network(elbv2, net), group(elbv2, net, Protocol="TCP"), protocol="TCP")
-    with refused("UnsupportedOperation"):
+    with refusal("UnsupportedOperation"):
         elbv2.create_rule(
             ListenerArn=plain, Priority=1, Conditions=[{"Field": "path-pattern", "Values": ["/"]}], Actions=[FIXED]
         )
@@ -301,7 +291,7 @@ def test_rules(elbv2, net):
     ],
 )
 def test_target_groups(elbv2, net, request_, code, words):
-    with refused(code, words):
+    with refusal(code, words):
         group(elbv2, net, **request_)
 
 
@@ -313,10 +303,10 @@ def test_targets_by_address(elbv2, net):
 
     register(f"{net.prefix}.0.77")
     register("10.250.0.10", AvailabilityZone="all")
-    with refused("ValidationError", "outside the VPC"):
+    with refusal("ValidationError", "outside the VPC"):
         register("10.250.0.11")
     for address in ("172.32.0.10", "8.8.8.8"):
-        with refused("ValidationError", "RFC 1918"):
+        with refusal("ValidationError", "RFC 1918"):
             register(address, AvailabilityZone="all")
     registered = elbv2.describe_target_health(TargetGroupArn=target)["TargetHealthDescriptions"]
     assert {each["Target"]["Id"]: each["Target"].get("AvailabilityZone") for each in registered}["10.250.0.10"] == "all"
@@ -329,19 +319,19 @@ def test_a_balancer_as_target(elbv2, net):
     def register(arn, **more):
         elbv2.register_targets(TargetGroupArn=target, Targets=[{"Id": arn, **more}])
 
-    with refused("InvalidTarget", "no listener on port"):
+    with refusal("InvalidTarget", "no listener on port"):
         register(front)
     listener = listen(elbv2, front)
-    with refused("InvalidTarget", "must match"):
+    with refusal("InvalidTarget", "must match"):
         register(front, Port=81)
-    with refused("InvalidTarget", "not an Application"):
+    with refusal("InvalidTarget", "not an Application"):
         register(network(elbv2, net))
     register(front)
     second = application(elbv2, net)
     listen(elbv2, second)
-    with refused("TooManyTargets"):
+    with refusal("TooManyTargets"):
         register(second)
-    with refused("ResourceInUse", "cannot be removed"):
+    with refusal("ResourceInUse", "cannot be removed"):
         elbv2.delete_listener(ListenerArn=listener)
     elbv2.deregister_targets(TargetGroupArn=target, Targets=[{"Id": front}])
     elbv2.delete_listener(ListenerArn=listener)
@@ -354,9 +344,9 @@ def test_an_instance_of_another_network_is_no_target(ec2, elbv2, net):
     instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t2.micro", SubnetId=subnet)
     identity = instance["Instances"][0]["InstanceId"]
     target = group(elbv2, net)
-    with refused("InvalidTarget", "not in the target group VPC"):
+    with refusal("InvalidTarget", "not in the target group VPC"):
         elbv2.register_targets(TargetGroupArn=target, Targets=[{"Id": identity}])
-    with refused("InvalidTarget", "not valid"):
+    with refusal("InvalidTarget", "not valid"):
         elbv2.register_targets(TargetGroupArn=target, Targets=[{"Id": "i-0123456789abcdef0"}])
 
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-from collections.abc import Iterator
 
-import botocore.exceptions
 import pytest
 
+from .in_process import refusal
+
 NAMES = itertools.count()
-
-
-@contextlib.contextmanager
-def refused(code: str, words: str = "") -> Iterator[None]:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    assert words in error["Message"], error
 
 
 @pytest.fixture
@@ -38,16 +28,16 @@ def bucket(s3):
     "name", ["Upper", "under_score", "two..dots", "192.168.5.4", "xn--name", "name-s3alias", "-start"]
 )
 def test_names(s3, name):
-    with refused("InvalidBucketName"):
+    with refusal("InvalidBucketName"):
         s3.create_bucket(Bucket=name)
 
 
 def test_regions(aws, bucket):
-    with refused("IllegalLocationConstraintException"):
+    with refusal("IllegalLocationConstraintException"):
         aws("s3", "us-west-2").create_bucket(Bucket="rules-west")
     west = {"LocationConstraint": "us-west-2"}
     aws("s3", "us-west-2").create_bucket(Bucket="rules-west", CreateBucketConfiguration=west)
-    with refused("BucketAlreadyOwnedByYou"):
+    with refusal("BucketAlreadyOwnedByYou"):
         aws("s3", "us-west-2").create_bucket(Bucket="rules-west", CreateBucketConfiguration=west)
     aws("s3").create_bucket(Bucket=bucket)
 
@@ -58,13 +48,13 @@ def test_a_new_bucket_is_private(s3, bucket):
     assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"] == [
         {"ObjectOwnership": "BucketOwnerEnforced"}
     ]
-    with refused("AccessControlListNotSupported"):
+    with refusal("AccessControlListNotSupported"):
         s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
     statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    with refused("AccessDenied", "BlockPublicPolicy"):
+    with refusal("AccessDenied", "BlockPublicPolicy"):
         s3.put_bucket_policy(Bucket=bucket, Policy=policy)
-    with refused("MalformedPolicy"):
+    with refusal("MalformedPolicy"):
         s3.put_bucket_policy(Bucket=bucket, Policy="no policy")
     s3.delete_public_access_block(Bucket=bucket)
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
@@ -72,19 +62,19 @@ def test_a_new_bucket_is_private(s3, bucket):
 
 def test_a_bucket_that_is_not_empty_stays(s3, bucket):
     s3.put_object(Bucket=bucket, Key="a", Body=b"a")
-    with refused("BucketNotEmpty"):
+    with refusal("BucketNotEmpty"):
         s3.delete_bucket(Bucket=bucket)
     s3.delete_object(Bucket=bucket, Key="a")
     s3.delete_bucket(Bucket=bucket)
 
 
 def test_tags(s3, bucket):
-    with refused("InvalidTag"):
+    with refusal("InvalidTag"):
         s3.put_bucket_tagging(
             Bucket=bucket, Tagging={"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}
         )
     many = [{"Key": f"k{number}", "Value": ""} for number in range(51)]
-    with refused("BadRequest", "50"):
+    with refusal("BadRequest", "50"):
         s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": many})
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": many[:50]})
 
@@ -97,5 +87,5 @@ def test_a_policy_about_plain_connections_stops_nobody_here_and_others_do(s3, bu
     s3.put_object(Bucket=bucket, Key="a", Body=b"a")
     deny["Action"] = "s3:PutObject"
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [plain, deny]}))
-    with refused("403"):
+    with refusal("403"):
         s3.put_object(Bucket=bucket, Key="a", Body=b"a")
