@@ -391,7 +391,7 @@ def install() -> None:
     for operation in OPERATIONS:
         setattr(SimpleSystemManagerResponse, operation.__name__, operation)
     SimpleSystemManagerResponse.send_command = send_command  # type: ignore[method-assign]
-    Command._get_instance_ids_from_targets = addressed  # type: ignore[method-assign]
+    Command._get_instance_ids_from_targets = addressed  # type: ignore[method-assign,assignment]
 
     own_documents = SimpleSystemManagerBackend._get_documents
 
