@@ -71,7 +71,7 @@ def prepare() -> tuple[ModuleType, ...]:
 def remember() -> None:
     """What moto works out again for each request and which does not change once all adapters are in place."""
     # AWS's services answer with more codes than their models list.
-    warnings.filterwarnings("ignore", message=r"Exception\(Fault\) with code")
+    warnings.filterwarnings("ignore", message=r"Exception\(Refused\) with code")
     known = list(moto.backends.list_of_moto_modules())
     moto.backends.list_of_moto_modules = lambda: iter(known)
     moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
@@ -112,8 +112,8 @@ class Application:
                 answer = self.ask_moto(environ)
         except rules.Refusal as refusal:
             answer = protocol.refuse(operation, refusal.code, refusal.message, refusal.status)
-        except Exception as error:
-            log.exception("%s %s could not be checked", operation.service, operation.name)
+        except Exception as error:  # moto's faults and ours reach the caller as an answer, and the log as a traceback
+            log.exception("%s %s", operation.service, operation.name)
             answer = protocol.refuse(operation, "InternalFailure", f"the local cloud failed: {error!r}", 500)
         status, _, content = answer
         code = ""
@@ -165,12 +165,7 @@ class Application:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             caught[:] = [int(status.split()[0]), dict(headers)]
 
-        try:
-            content = b"".join(self.moto(environ, start))
-        except Exception as error:  # moto's faults must reach the caller as an answer, and our log as a traceback
-            log.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
-            text = json.dumps({"__type": "InternalFailure", "message": f"the local cloud failed: {error!r}"})
-            return 500, {"Content-Type": "application/json"}, text.encode()
+        content = b"".join(self.moto(environ, start))
         status, headers = caught
         return status, headers, content
 

@@ -14,6 +14,8 @@ import pytest
 
 from localcloud import protocol
 
+from .in_process import client, clients, refusal
+
 ARN = "arn:aws:apigateway:us-east-1::/restapis/abc"
 
 
@@ -173,3 +175,21 @@ def test_parameters_are_typed_as_the_model_says():
 
 def test_what_is_none_of_awss_is_left_alone():
     assert protocol.identify({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": io.BytesIO()}, b"") is None
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("ec2", "describe_vpcs"),
+        ("elbv2", "describe_load_balancers"),
+        ("efs", "describe_file_systems"),
+        ("s3", "list_buckets"),
+    ],
+)
+def test_a_failure_of_our_own_is_answered_in_the_services_protocol(monkeypatch, service, operation):
+    def fail(*_: object) -> bytes:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(clients().application, "moto", fail)
+    with refusal("InternalFailure", "IndexError('list index out of range')"):
+        getattr(client(service), operation)()
