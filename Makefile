@@ -76,14 +76,14 @@ role: venv-dev packages ## ... one scenario of molecule/, such as ROLE=nat
 packages: ## Install the system packages that the tests of the host roles need, as root
 	tests/machines/packages.sh
 
-bench: venv ## How long first run, second run and destroy take, beside the floor of the same API calls
-	$(BIN)/python bench/deploy.py
+bench: venv-dev ## How long first run, second run, preview, verify and destroy take, beside the floor of the same API calls; into docs/benchmarks.md
+	$(BIN)/python bench/deploy.py --write
 
 bench-function: venv-dev ## The conversation function beside a common one: throughput, latency, cold start; recall of the nearest; into docs/benchmarks.md
 	$(BIN)/python bench/function.py --write
 
-bench-local: venv-dev ## What the local cloud's data plane adds to a request, how fast it streams, and many chats at once
-	$(BIN)/python bench/local.py
+bench-local: venv-dev ## What the local cloud's data plane adds to a request, how fast it streams, and many chats at once; into docs/benchmarks.md
+	$(BIN)/python bench/local.py --write
 
 constraints: venv ## Pin again what the requirements bring along
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate requirements-dev.txt -o constraints.txt

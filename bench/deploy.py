@@ -1,36 +1,32 @@
-"""How long a deploy takes, and what of it is ours: first run, second run, check, verify and destroy in two zones on a fresh local cloud,
-beside the floor of `replay.py`. Prints a table; --json writes the figures."""
+"""How long a deploy takes, and what of it is ours: first run, second run, preview, verify and destroy in two zones on a fresh local cloud,
+beside the floor of `replay.py`. Prints a table; --write puts it into the documentation, --json writes the figures."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import platform
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+sys.path.insert(0, str(ROOT))
 
+from bench import figures  # noqa: E402
+from tests.integration.conftest import free_port  # noqa: E402
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def steps() -> list[tuple[str, list[str]]]:
-    found = [("first", ["site.yml"]), ("second", ["site.yml"]), ("check", ["site.yml", "--check", "--diff"])]
-    if (ROOT / "playbooks/verify.yml").exists():
-        found.append(("verify", ["playbooks/verify.yml"]))
-    return [*found, ("destroy", ["playbooks/destroy.yml"])]
+STEPS = {
+    "first-run": ["site.yml"],
+    "second-run": ["site.yml"],
+    "preview": ["site.yml", "--check", "--diff"],
+    "verify": ["playbooks/verify.yml"],
+    "destroy": ["playbooks/destroy.yml"],
+}
 
 
 def cloud(home: Path, *arguments: str, record: Path | None = None) -> str:
@@ -100,60 +96,48 @@ def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
     return answer["runs"]
 
 
-def table(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+def table(measured: dict[str, dict[str, float]]) -> str:
+    rows = []
+    for name, figure in measured.items():
+        base = figure.get("floor", 0.0)
+        row = [name.replace("-", " "), f"{figure['seconds']:.1f}", f"{figure['processor']:.1f}"]
+        row += [str(figure["reads"]), str(figure["writes"])]
+        rows.append([*row, f"{base:.1f}" if base else "", f"{figure['seconds'] / base:.1f}" if base else ""])
+    header = ("", "seconds", "processor, s", "reads", "writes", "floor, s", "times the floor")
+    return figures.table(header, rows)
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     arguments.add_argument("--json", type=Path, help="where to write the figures")
     arguments.add_argument("extra", nargs="*", help="further arguments of ansible-playbook, such as -i INVENTORY")
     options = arguments.parse_args()
-    figures: dict[str, dict[str, float]] = {}
+    machine = figures.machine()
+    measured: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home, record = Path(folder), Path(folder) / "record.jsonl"
         port = free_port()
         cloud(home, "start", f"--port={port}", record=record)
         try:
-            for name, command in steps():
+            for name, command in STEPS.items():
                 print(f"{name} …", file=sys.stderr, flush=True)
-                figures[name] = measure(home, port, name, command, options.extra)
+                measured[name] = measure(home, port, name, command, options.extra)
         finally:
             cloud(home, "stop", f"--port={port}")
         print("floor …", file=sys.stderr, flush=True)
         try:
             for name, run in floor(home, record).items():
-                if name in figures:
-                    figures[name]["floor"] = run["seconds"]
+                if name in measured:
+                    measured[name]["floor"] = run["seconds"]
         except subprocess.CalledProcessError as error:  # what was measured until then is not lost
             print(f"no floor: {error.stderr[-2000:]}", file=sys.stderr)
-
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    rows = [("run", "seconds", "processor s", "reads", "writes", "floor s", "ratio")]
-    for name, figure in figures.items():
-        base = figure.get("floor", 0.0)
-        ratio = f"{figure['seconds'] / base:.1f}" if base else "-"
-        rows.append(
-            (
-                name,
-                f"{figure['seconds']:.1f}",
-                f"{figure['processor']:.1f}",
-                str(figure["reads"]),
-                str(figure["writes"]),
-                f"{base:.1f}",
-                ratio,
-            )
-        )
-    print(table(rows))
+    text = f"{machine}\n\n{table(measured)}"
+    print(text)
+    if options.write:
+        figures.write("make bench", text)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        options.json.write_text(json.dumps(measured, indent=2) + "\n")
     return 0
 
 

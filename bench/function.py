@@ -5,10 +5,8 @@ memory; and how well and how fast the nearest conversations are found. Prints ta
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -22,11 +20,10 @@ from uuid import uuid4
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench import figures  # noqa: E402
 from tests.function import function  # noqa: E402
 
 BENCH = function.SOURCE / "bench"
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
-MARKS = "<!-- make bench-function writes from here -->\n", "<!-- to here -->\n"
 LARGE, SMALL = str(uuid4()), str(uuid4())  # a user who has nearly all conversations, and one who has a hundred
 FEW = 100
 ROUTES = ("list", "save", "read", "change", "near", "delete")
@@ -114,13 +111,6 @@ def vectors(database: function.Database, count: int) -> dict[str, Any]:
     return {name: {**each, "filled": filled} for name, each in found.items()}
 
 
-def table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(header)} |"
-    yield "|---" * len(header) + "|"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
-    yield ""
-
-
 def cold(report: dict[str, Any]) -> Iterator[str]:
     subjects = report["subjects"]
     called = {
@@ -136,7 +126,7 @@ def cold(report: dict[str, Any]) -> Iterator[str]:
         work = [f"{each['startProcessor']:.0f}", f"{each['firstProcessor']:.1f}"]
         rows.append([name, *times, *work, f"{each['memory'] / 1e6:.0f}"])
     header = ["cold start", "start, ms", "first request, ms", "both, ms"]
-    yield from table([*header, "processor, start, ms", "processor, first request, ms", "memory, MB"], rows)
+    yield figures.table([*header, "processor, start, ms", "processor, first request, ms", "memory, MB"], rows)
 
     empty, _, ours, other = (subjects[name]["cold"] for name in called)
     nothing, least, our_whole, whole = (
@@ -156,9 +146,9 @@ def routes(report: dict[str, Any]) -> Iterator[str]:
     rows: list[list[str]] = []
     smallest: dict[str, float] = {}
     for route in ROUTES:
-        for count, figures in ours[route].items():
+        for count, measured in ours[route].items():
             beside = other.get(route, {}).get(count)
-            for name, each in (("function", figures), ("baseline", beside)):
+            for name, each in (("function", measured), ("baseline", beside)):
                 if not each:
                     continue
                 work = [f"{each[key]:.2f}" if key in each else "" for key in ("processor", "server")]
@@ -175,7 +165,7 @@ def routes(report: dict[str, Any]) -> Iterator[str]:
                 rows.append([route, count, name, f"{each['perSecond']:.0f}", *times, *work, *quotients])
     header = ["route", "at once", "", "per second", "p50, ms", "p95, ms", "p99, ms"]
     header += ["processor, ms", "database's processor, ms", "times the baseline", "of its processor time, one in"]
-    yield from table(header, rows)
+    yield figures.table(header, rows)
     said = ", ".join(f"{factor:.1f} with {count} at once" for count, factor in smallest.items())
     yield f"The least that the function does is, times the baseline: {said}. Requests that failed: {failures(report)}.\n"
 
@@ -207,39 +197,18 @@ def nearest(report: dict[str, Any]) -> Iterator[str]:
         "exact, p50, ms",
         "made and indexed in, s",
     ]
-    yield from table(header, rows)
+    yield figures.table(header, rows)
 
 
-def machine(arguments: argparse.Namespace, before: float) -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+def conditions(arguments: argparse.Namespace) -> str:
     version = subprocess.run([function.node(), "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    options = (
-        f"{arguments.seconds:g} s for each figure after {arguments.practice:g} s of practice, {arguments.starts} starts"
-    )
-    return (
-        f"{datetime.date.today()}, {os.cpu_count()} cores ({processor()}), {memory:.0f} GB, Node.js {version}, {options}. When it began, "
-        f"other work kept {before:.1f} processes running.\n"
-    )
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def write(text: str) -> None:
-    before, _, rest = DOCUMENT.read_text().partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    assert rest and after, f"{DOCUMENT} has no place for the figures"
-    DOCUMENT.write_text(f"{before}{MARKS[0]}\n{text.strip()}\n\n{MARKS[1]}{after}")
+    options = f"{arguments.seconds:g} s for each figure after {arguments.practice:g} s of practice"
+    return figures.machine(f"Node.js {version}", options, f"{arguments.starts} starts") + "\n"
 
 
 def measured(arguments: argparse.Namespace, report: dict[str, Any]) -> Iterator[str]:
     """Lines of Markdown, as soon as they are known; the figures go into `report`."""
-    yield machine(arguments, os.getloadavg()[0])
+    yield conditions(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -271,7 +240,7 @@ def main() -> None:
     parser.add_argument(
         "--vectors", type=int, nargs="*", default=[1_000, 100_000], help="conversations to search among"
     )
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {DOCUMENT.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     function.install_dependencies()
@@ -281,7 +250,7 @@ def main() -> None:
         print(part, flush=True)
         text += f"{part}\n"
     if arguments.write:
-        write(text)
+        figures.write("make bench-function", text)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
     if failures(report):

@@ -1,7 +1,8 @@
 """The local cloud's data plane: what it adds to a request, how fast it streams, and whether many chats at once come through.
 
 A small system is built on a local cloud of its own: a VPC link to a network load balancer, over a peering to another one, to an application
-load balancer, to instances. Prints the figures; --json writes them; the exit status says whether they are what they should be.
+load balancer, to instances. Prints the figures; --write puts them into the documentation, --json writes them; the exit status says whether
+they are what they should be.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 import aiohttp  # noqa: E402
 import boto3  # noqa: E402
 
+from bench import figures  # noqa: E402
 from tests.fabric import topology  # noqa: E402
 from tests.integration.conftest import free_port  # noqa: E402
 
@@ -135,20 +137,26 @@ async def measure(url: str, top: topology.Topology, options: argparse.Namespace)
         "chat_seconds": options.seconds,
         "chat_answers": answers,
         "chat_lines_a_second": round(lines / options.seconds),
-        "chat_errors": errors[:5],
+        "errors": len(errors),
+        "first_errors": errors[:5],
     }
 
 
 def table(found: dict[str, Any]) -> str:
-    return "\n".join(
+    header = ("", "measured", "must be")
+    rows = [
+        ("a hop adds, p50", f"{found['added_ms_a_hop_p50']:.3f} ms", f"under {HOP_MILLISECONDS:g} ms"),
+        (f"the way of {found['hops']} hops adds, p50", f"{found['added_ms_p50']:.3f} ms", ""),
+        ("lines a second of one stream", f"{found['lines_a_second']}", f"at least {LINES_A_SECOND}"),
         (
-            f"a hop adds            {found['added_ms_a_hop_p50']:8.3f} ms at p50 (of {found['hops']} hops, {found['added_ms_p50']:.3f} ms in all; at most {HOP_MILLISECONDS:g})",
-            f"one stream            {found['lines_a_second']:8d} lines a second (at least {LINES_A_SECOND})",
-            f"{found['chats_at_once']} chats at once      {found['chat_answers']:8d} answers in {found['chat_seconds']:g} s, "
-            f"{found['chat_lines_a_second']} lines a second, {len(found['chat_errors'])} errors",
-            *found["chat_errors"],
-        )
-    )
+            f"errors of {found['chats_at_once']} chats at once, {found['chat_seconds']:g} s",
+            f"{found['errors']}",
+            "none",
+        ),
+        ("... their answers", f"{found['chat_answers']}", ""),
+        ("... their lines a second", f"{found['chat_lines_a_second']}", ""),
+    ]
+    return figures.table(header, rows)
 
 
 def main() -> int:
@@ -156,8 +164,10 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=500, help="for the time a hop adds (default: %(default)s)")
     parser.add_argument("--lines", type=int, default=20_000, help="of the one stream (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="that the chats go on (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     options = parser.parse_args()
+    machine = figures.machine()
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(folder)
         try:
@@ -165,13 +175,16 @@ def main() -> int:
         finally:
             cloud.process.terminate()
             cloud.process.wait(60)
-    print(table(found))
+    text = f"{machine}\n\n{table(found)}"
+    print(text, *found["first_errors"], sep="\n")
+    if options.write:
+        figures.write("make bench-local", text)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2))
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
     good = (
         found["added_ms_a_hop_p50"] < HOP_MILLISECONDS
         and found["lines_a_second"] >= LINES_A_SECOND
-        and not found["chat_errors"]
+        and not found["errors"]
     )
     return 0 if good else 1
 
