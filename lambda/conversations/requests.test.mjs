@@ -110,7 +110,7 @@ test('a change needs something to change', () => {
   assert.throws(change({id: ID, title: 'x'}), refused('id'));
   assert.throws(change({title: null}), refused('title'));
   assert.throws(change({conversation: null}), refused('conversation'));
-  assert.deepEqual(change({embedding: null, userId: 'x'})(), {title: undefined, conversation: undefined, embedding: null, size: undefined});
+  for (const userId of ['x', 1, null, ['x']]) assert.deepEqual(change({embedding: null, userId})(), {title: undefined, conversation: undefined, embedding: null, size: undefined});
   assert.equal(change({title: ''})().title, '""');
   assert.equal(change({conversation: []})().conversation, '[]');
 });

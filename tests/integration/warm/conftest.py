@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,48 +41,60 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def both(collections: Path, tmp_path: Path):
-    """Runs tasks on hosts a and b, ordinary and warm."""
+    """Runs tasks on hosts ordinary and warm, at the same time. `environments` is what each of the two gets beside the common."""
 
-    def run(tasks: list[dict[str, Any]], *arguments: str, **play: Any) -> Both:
+    def run(
+        tasks: list[dict[str, Any]],
+        *arguments: str,
+        hosts: Sequence[str] = ("a", "b"),
+        environments: Mapping[str, Mapping[str, str]] | None = None,
+        **play: Any,
+    ) -> Both:
         book = tmp_path / "play.yml"
         book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
         inventory = tmp_path / "hosts.yml"
         local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-        inventory.write_text(json.dumps({"all": {"hosts": {"a": local, "b": local}}}))
+        inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, local)}}))
         (tmp_path / "ansible.cfg").write_text("[defaults]\n")
-        answers = []
-        for warm in ("false", "true"):
+
+        def play_it(way: str) -> subprocess.CompletedProcess[str]:
             environment = {
                 **os.environ,
                 "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
                 "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / 'collections'}:{collections}",
                 "ANSIBLE_CALLBACKS_ENABLED": "lks.llm.warm",
-                "ANSIBLE_WARM": warm,
-                "ANSIBLE_WARM_COLLECTIONS": "amazon.aws,tests.odd",
+                "ANSIBLE_WARM": str(way == "warm").lower(),
+                "ANSIBLE_WARM_COLLECTIONS": "amazon.aws,community.aws,tests.odd",
                 "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
                 "ANSIBLE_LOCALHOST_WARNING": "false",
+                # Ansible writes results below $HOME and looks for them in the home that the system knows.
+                "ANSIBLE_ASYNC_DIR": str(tmp_path / "async"),
                 "ANSIBLE_WARM_TEST_WAS": "unchanged",
+                **(environments or {}).get(way, {}),
             }
-            done = subprocess.run(
+            return subprocess.run(
                 [str(BIN / "ansible-playbook"), "-i", str(inventory), str(book), *arguments],
                 cwd=tmp_path,
                 env=environment,
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=180,
+                timeout=900,
             )
-            assert "{" in done.stdout, done.stdout + done.stderr
-            answers.append((json.loads(done.stdout[done.stdout.index("{") :]), done.stdout + done.stderr))
-        results = [
-            [
-                {"task": task["task"]["name"], "host": host, "result": result}
-                for play in answer["plays"]
-                for task in play["tasks"]
-                for host, result in sorted(task["hosts"].items())
-            ]
-            for answer, _ in answers
-        ]
-        return Both(ordinary=results[0], warm=results[1], output=answers[1][1])
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ordinary, warm = pool.map(play_it, ("ordinary", "warm"))
+        return Both(results(ordinary), results(warm), warm.stdout + warm.stderr)
 
     return run
+
+
+def results(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert "{" in done.stdout, done.stdout + done.stderr
+    answer = json.loads(done.stdout[done.stdout.index("{") :])
+    return [
+        {"task": task["task"]["name"], "host": host, "result": result}
+        for play in answer["plays"]
+        for task in play["tasks"]
+        for host, result in sorted(task["hosts"].items())
+    ]

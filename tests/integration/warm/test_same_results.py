@@ -1,0 +1,76 @@
+"""Modules of amazon.aws and community.aws give the same results ordinary and warm, each on a local cloud of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ..conftest import free_port
+from ..playbooks import Cloud
+
+OTHERS = yaml.safe_load((Path(__file__).parent / "others.yml").read_text())
+SECRET = "hunter2-secret"
+LEAST = 40
+# What two clouds name differently: ids and keys that they draw, and times.
+DRAWN = re.compile(
+    r"\b[a-z]+-[0-9a-f]{8,17}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bA[A-Z0-9]{19,20}\b"
+    r"|\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|\+\d\d:?\d\d)?|127\.0\.0\.1:\d+"
+)
+
+
+@pytest.fixture
+def environments(tmp_path: Path) -> Iterator[dict[str, dict[str, str]]]:
+    """Two local clouds, and what leads to each."""
+    clouds = {way: Cloud(free_port(), tmp_path / way) for way in ("ordinary", "warm")}
+    for cloud in clouds.values():
+        assert cloud.command("start", f"--port={cloud.port}").returncode == 0
+    yield {
+        way: {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{cloud.port}",
+            "AWS_ACCESS_KEY_ID": "localcloud",
+            "AWS_SECRET_ACCESS_KEY": "localcloud",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        for way, cloud in clouds.items()
+    }
+    for cloud in clouds.values():
+        cloud.stop()
+
+
+def tasks() -> Iterator[dict[str, Any]]:
+    for entry in OTHERS:
+        asked = {entry["module"]: entry["with"], "ignore_errors": True, "diff": True}
+        if entry.get("once"):
+            yield {"name": f"{entry['module']}, once", **asked}
+            continue
+        yield {"name": f"{entry['module']}, preview", **asked, "check_mode": True}
+        yield {"name": f"{entry['module']}, apply", **asked, **({"register": entry["as"]} if "as" in entry else {})}
+        yield {"name": f"{entry['module']}, again", **asked}
+
+
+def comparable(results: list[dict[str, Any]]) -> list[str]:
+    """Each result with what the cloud drew replaced by the place at which it first came up."""
+    seen: dict[str, str] = {}
+    return [
+        DRAWN.sub(lambda found: seen.setdefault(found[0], f"<{len(seen)}>"), json.dumps(result, sort_keys=True))
+        for result in results
+    ]
+
+
+def test_forty_other_modules_give_the_same_results(both, environments):
+    answers = both(list(tasks()), hosts=["a"], environments=environments)
+    for ordinary, warm in zip(comparable(answers.ordinary), comparable(answers.warm), strict=True):
+        assert warm == ordinary
+    applied = {
+        item["task"].partition(",")[0]
+        for item in answers.warm
+        if item["task"].endswith("apply") and not item["result"].get("failed")
+    }
+    assert len(applied) >= LEAST, sorted(applied)
+    assert SECRET not in answers.output
