@@ -29,7 +29,7 @@ STEPS = {
 }
 
 
-def cloud(home: Path, *arguments: str, record: Path | None = None) -> str:
+def localcloud(home: Path, *arguments: str, record: Path | None = None) -> str:
     environment = {**os.environ, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(ROOT)}
     if record:
         environment["LOCALCLOUD_RECORD"] = str(record)
@@ -47,17 +47,7 @@ def measure(home: Path, port: int, name: str, command: list[str], extra: list[st
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     done = subprocess.run(
-        [
-            str(BIN / "ansible-playbook"),
-            *command,
-            *extra,
-            "-e",
-            f"cloud_port={port}",
-            "-e",
-            f"cloud_run={name}",
-            "-e",
-            f"destroy_run={name}",
-        ],
+        [str(BIN / "ansible-playbook"), *command, *extra, "-e", f"cloud_port={port}", "-e", f"cloud_run={name}"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -68,7 +58,7 @@ def measure(home: Path, port: int, name: str, command: list[str], extra: list[st
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
-    requests = json.loads(cloud(home, "requests", f"--port={port}", f"--run={name}", "--json"))
+    requests = json.loads(localcloud(home, "requests", f"--port={port}", f"--run={name}", "--json"))
     return {
         "seconds": seconds,
         "processor": used.ru_utime + used.ru_stime - cpu.ru_utime - cpu.ru_stime,
@@ -79,7 +69,7 @@ def measure(home: Path, port: int, name: str, command: list[str], extra: list[st
 
 def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
     port = free_port()
-    cloud(home, "start", f"--port={port}")
+    localcloud(home, "start", f"--port={port}")
     try:
         done = subprocess.run(
             [sys.executable, str(ROOT / "bench/replay.py"), str(record), f"http://127.0.0.1:{port}"],
@@ -88,7 +78,7 @@ def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
             text=True,
         )
     finally:
-        cloud(home, "stop", f"--port={port}")
+        localcloud(home, "stop", f"--port={port}")
     answer = json.loads(done.stdout)
     if answer["unlike"]:
         print(f"{len(answer['unlike'])} replayed calls ended otherwise than recorded:", file=sys.stderr)
@@ -118,13 +108,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home, record = Path(folder), Path(folder) / "record.jsonl"
         port = free_port()
-        cloud(home, "start", f"--port={port}", record=record)
+        localcloud(home, "start", f"--port={port}", record=record)
         try:
             for name, command in STEPS.items():
                 print(f"{name} …", file=sys.stderr, flush=True)
                 measured[name] = measure(home, port, name, command, options.extra)
         finally:
-            cloud(home, "stop", f"--port={port}")
+            localcloud(home, "stop", f"--port={port}")
         print("floor …", file=sys.stderr, flush=True)
         try:
             for name, run in floor(home, record).items():

@@ -132,7 +132,10 @@ def rest_routes(service: str) -> list[Route]:
                     wanted.setdefault(where["name"], "")
                 elif where.get("location") == "header":
                     headers.append("HTTP_" + where["name"].upper().replace("-", "_"))
-        rank = (len(wanted) + len(headers), -len(names), len(path))
+        current = (
+            operation is not None and not operation.deprecated
+        )  # PutBucketLifecycle has the same route as its successor
+        rank = (len(wanted) + len(headers), -len(names), len(path), current)
         route = Route(http.get("method", "POST"), re.compile(f"^{pattern}/?$"), wanted, tuple(headers), name)
         routes.append((rank, route))
     return [route for _, route in sorted(routes, key=lambda item: item[0], reverse=True)]
