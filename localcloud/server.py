@@ -112,6 +112,10 @@ class Application:
                 answer = self.ask_moto(environ)
         except rules.Refusal as refusal:
             answer = protocol.refuse(operation, refusal.code, refusal.message, refusal.status)
+        except NotImplementedError:
+            # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html; no client tries that again
+            reason = f"The local cloud has no {operation.name} of {operation.service}"
+            answer = protocol.refuse(operation, "InvalidAction", reason, 400)
         except Exception as error:  # moto's faults and ours reach the caller as an answer, and the log as a traceback
             log.exception("%s %s", operation.service, operation.name)
             answer = protocol.refuse(operation, "InternalFailure", f"the local cloud failed: {error!r}", 500)

@@ -193,3 +193,8 @@ def test_a_failure_of_our_own_is_answered_in_the_services_protocol(monkeypatch, 
     monkeypatch.setattr(clients().application, "moto", fail)
     with refusal("InternalFailure", "IndexError('list index out of range')"):
         getattr(client(service), operation)()
+
+
+def test_what_nobody_has_built_is_no_action():
+    with refusal("InvalidAction", "no DescribePlacementGroups of ec2"):
+        client("ec2").describe_placement_groups()
