@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import children
+from localcloud.dataplane.messages import Hop
 from localcloud.postgres import node
 
 INIT_SECONDS = 10  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
@@ -62,11 +63,12 @@ class Settings:
 
 @dataclass
 class Outcome:
-    """Of an invocation: the payload, the kind of error or None, the log lines of it."""
+    """Of an invocation: the payload, the kind of error or None, the log lines of it, and whom the function connected to meanwhile."""
 
     payload: bytes
     error: str | None = None
     log: list[str] = field(default_factory=list)
+    hops: list[Hop] = field(default_factory=list)
 
     def tail(self) -> bytes:
         return "".join(f"{line}\n" for line in self.log).encode()[-LOG_TAIL_BYTES:]
@@ -91,6 +93,7 @@ class Environment:
         self.closed = False
         self.used = time.monotonic()
         self.lines: list[str] = []
+        self.hops: list[Hop] = []
         self.partial = b""
         self.drained = threading.Lock()
         self.server = Server(("127.0.0.1", 0), runtime_api(self))
@@ -250,6 +253,7 @@ class Environment:
         lines += [f"END RequestId: {request}", report]
         self.lines = []
         outcome.log = lines
+        outcome.hops, self.hops = self.hops, []
         self.write_log(self.stream, lines)
         return outcome
 

@@ -116,6 +116,11 @@ class Pool:
             time.sleep(min(IDLE_SECONDS / 4, 15))
             self.end(lambda each: time.monotonic() - each.used > IDLE_SECONDS)
 
+    def environments(self) -> list[Environment]:
+        """All that there are, those between two events too."""
+        with self.lock:
+            return [each for kept in (*self.idle.values(), *self.busy.values()) for each in kept]
+
     def retire(self, arn: str) -> None:
         """Ends the idle environments of a function that was changed or deleted."""
         self.end(lambda each: each.settings.arn == arn)
