@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web as http
 
 from localcloud import loopback
-from localcloud.dataplane import hosts, upstream
-from localcloud.dataplane.health import REGISTER, Health
+from localcloud.dataplane import checks, hosts, upstream
+from localcloud.dataplane.health import PASSED, REGISTER, Health
 from localcloud.dataplane.messages import Answer, Blocked, Broken, Headers, Hop, Request
 from localcloud.dataplane.picture import PICTURES
 from localcloud.dataplane.route import Journey, send
@@ -251,6 +251,21 @@ def test_without_any_target_a_balancer_says_unavailable(top: Topology, aws: Call
         run(expect(top, 503))
     finally:
         elbv2.register_targets(TargetGroupArn=group, Targets=targets)
+
+
+def test_a_check_that_cannot_be_made_has_failed_and_the_next_one_counts_again(
+    top: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        async with serving(top, 0, 1):
+            picture = PICTURES.current()
+            check = next(each for each in checks.wanted(picture) if each.target.target == top.away.instances[0])
+            with monkeypatch.context() as patched:
+                patched.setattr(upstream, "fetch", None)  # whatever is wrong with the local cloud itself
+                assert (await check.verdict(picture)).reason == "Elb.InternalError"
+            assert await check.verdict(picture) == PASSED
+
+    run(attempt())
 
 
 async def expect(top: Topology, status: int) -> None:
