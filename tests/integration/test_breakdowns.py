@@ -77,7 +77,7 @@ def test_a_worker_that_is_killed_loses_what_it_was_saying_and_no_more(cloud: Clo
     # Until checks find out, or it is started again, its turns are lost: those, and no others.
     until(lambda: process(cloud, lost) not in (0, killed), "the worker is not started again")
     kill(again := process(cloud, lost))
-    after = [user.raw("POST", f"/{region}/chat", SHORT) for _ in range(6)]
+    after = [user.ask("POST", f"/{region}/chat", SHORT) for _ in range(6)]
     failed = [answer for answer in after if answer.status != 200]
     assert {answer.status for answer in failed} <= {502}
     assert {way(cloud, answer.id)[-1]["name"] for answer in failed} <= {lost}
@@ -138,7 +138,7 @@ def test_a_zone_that_is_down_says_so_at_once_and_the_other_one_goes_on(cloud: Cl
     try:
         for method, path, body in asked:
             began = time.monotonic()
-            answer = user.raw(method, f"/{away}/{path}", body)
+            answer = user.ask(method, f"/{away}/{path}", body)
             assert answer.status == 503, (path, answer.body)
             assert time.monotonic() - began < 10, f"{path} was refused late"
             assert user.ask(method, f"/{HOME}/{path}", body).status == 200

@@ -275,7 +275,7 @@ def test_shorter_timeouts_cut_it_off(cloud: Cloud, user: Browser) -> None:
 
     def cut(browser: Browser) -> Answer:
         began = time.monotonic()
-        answer = browser.raw("POST", f"/{HOME}/chat", late)
+        answer = browser.ask("POST", f"/{HOME}/chat", late)
         assert time.monotonic() - began < seconds
         return answer
 

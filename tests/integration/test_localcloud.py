@@ -146,39 +146,6 @@ def test_what_calls_carry_is_not_in_the_log(running):
     assert SECRET not in log
 
 
-CHILD = """
-import sys
-from localcloud import children, server
-process = children.spawn(["/bin/sleep", "600"])
-print(process.pid, flush=True)
-import socket
-port = int(sys.argv[1])
-server.serve(*(socket.create_server(("127.0.0.1", each)) for each in (port, port + 1)))
-"""
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_no_process_outlives_it(own, how):
-    server = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(own.port)], cwd=ROOT, env=own.environment, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    child = int(server.stdout.readline())
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            own.control("health")
-            break
-        except OSError:
-            time.sleep(0.1)
-    assert birth(child)
-    server.send_signal(how)
-    server.wait(30)
-    while birth(child) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not birth(child)
-
-
 FUNCTION = "export const handler = () => process.pid"
 
 

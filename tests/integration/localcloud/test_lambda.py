@@ -5,19 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
-import signal
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ..conftest import free_port
 from ..playbooks import Cloud
 
 ROLE = "arn:aws:iam::123456789012:role/LabRole"
@@ -222,20 +218,3 @@ def test_interfaces_outlive_the_function_for_a_while(client: Callable[[str], Any
     while found():
         assert time.monotonic() < deadline
         time.sleep(0.2)
-
-
-def test_a_killed_cloud_leaves_no_process(client: Callable[[str], Any], tmp_path: Path) -> None:
-    import boto3
-
-    cloud = Cloud(free_port(), tmp_path)
-    assert cloud.command("start", f"--port={cloud.port}").returncode == 0
-    url = f"http://127.0.0.1:{cloud.port}"
-    keys = {"aws_access_key_id": "localcloud", "aws_secret_access_key": "localcloud"}
-    function = Function(lambda name: boto3.client(name, "us-east-1", endpoint_url=url, **keys), "left", packed(CODE))
-    pid = function.invoke()["payload"]["pid"]
-    os.kill(int((tmp_path / str(cloud.port) / "pid").read_text().split()[0]), signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    cloud.stop()

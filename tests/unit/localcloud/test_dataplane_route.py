@@ -146,6 +146,27 @@ def test_rules_answer_by_themselves(top: Topology) -> None:
     run(attempt())
 
 
+def test_a_listener_adds_headers_to_every_answer(top: Topology, aws: Callable[..., Any]) -> None:
+    def add(value: str) -> None:
+        key = "routing.http.response.access_control_allow_origin.header_value"
+        attributes = [{"Key": key, "Value": value}]
+        aws("elbv2", AWAY).modify_listener_attributes(ListenerArn=top.away.listener, Attributes=attributes)
+
+    async def attempt(expected: list[str]) -> None:
+        async with serving(top, 0, 1):
+            for target in ("/", "/elsewhere", "/web/who"):  # a rule's own answers, and a target's
+                answer = await ask(top, target)
+                got = [value for key, value in answer.headers if key.lower() == "access-control-allow-origin"]
+                assert got == expected, target
+                await answer.body.aclose()  # type: ignore[attr-defined]
+
+    run(attempt([]))
+    add("*")
+    run(attempt(["*"]))
+    add("")
+    run(attempt([]))
+
+
 def test_a_rule_that_is_taken_away_blocks_and_is_named_and_put_back_lets_through(
     top: Topology, aws: Callable[..., Any]
 ) -> None:
