@@ -56,6 +56,7 @@ class Settings:
     timeout: int
     variables: tuple[tuple[str, str], ...]
     code: Path
+    layers: Path | None  # what is at /opt on AWS
     log_group: str
     endpoint: str
     certificates: Path | None
@@ -132,6 +133,12 @@ class Environment:
             "PATH": f"{node().parent}:/usr/local/bin:/usr/bin:/bin",
             "TZ": ":UTC",
         }
+        if settings.layers:
+            # https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
+            major = "".join(each for each in settings.runtime.partition(".")[0] if each.isdigit())
+            modules = (settings.layers / "nodejs" / f"node{major}", settings.layers / "nodejs")
+            environment["NODE_PATH"] = ":".join(f"{each / 'node_modules'}" for each in modules)
+            environment["PATH"] = f"{settings.layers / 'bin'}:{environment['PATH']}"
         return children.spawn(
             [str(node()), f"--max-old-space-size={max(settings.memory * 9 // 10, 64)}", str(BOOTSTRAP)],
             stdin=subprocess.DEVNULL,

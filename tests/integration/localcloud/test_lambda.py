@@ -197,6 +197,34 @@ def test_a_change_is_another_environment_and_one_at_a_time(function: Function) -
     assert "changed" in function.invoke()["log"]
 
 
+def test_layers_bring_modules(client: Callable[[str], Any]) -> None:
+    modules = (
+        {"nodejs/node_modules/one/index.js": "module.exports = 'first'", "nodejs/node_modules/two.js": "module.exports = 2"},
+        {"nodejs/node_modules/one/index.js": "module.exports = 'over it'", "nodejs/node24/node_modules/three/index.mjs": "export default 3",
+         "nodejs/node24/node_modules/three/package.json": '{"exports": "./index.mjs"}'},
+    )  # fmt: skip
+    api, arns = client("lambda"), []
+    for number, files in enumerate(modules):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        made = api.publish_layer_version(LayerName=f"layer{number}", Content={"ZipFile": content.getvalue()})
+        arns.append(made["LayerVersionArn"])
+    code = """
+import { createRequire } from 'node:module'
+import one from 'one'
+import three from 'three'
+export const handler = () => [one, createRequire(import.meta.url)('two'), three]
+"""
+    function = Function(client, "layered", packed(code), Layers=arns)
+    assert function.invoke()["payload"] == ["over it", 2, 3]
+    api.update_function_configuration(FunctionName="layered", Layers=[])
+    function.settled()
+    assert function.invoke()["payload"]["errorType"] == "Runtime.ImportModuleError"
+    api.delete_function(FunctionName="layered")
+
+
 def test_interfaces_outlive_the_function_for_a_while(client: Callable[[str], Any]) -> None:
     ec2 = client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.30.0.0/24")["Vpc"]["VpcId"]
