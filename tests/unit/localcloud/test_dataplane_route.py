@@ -14,6 +14,7 @@ from aiohttp import web as http
 
 from localcloud import loopback
 from localcloud.dataplane import checks, hosts, upstream
+from localcloud.dataplane.clock import Clock
 from localcloud.dataplane.health import PASSED, REGISTER, Health
 from localcloud.dataplane.messages import Answer, Blocked, Broken, Headers, Hop, Request
 from localcloud.dataplane.picture import PICTURES
@@ -360,6 +361,14 @@ def test_the_shortest_idle_timeout_on_the_way_counts(top: Topology) -> None:
     for seconds, who in ((350.0, "far"), (60.0, "near"), (350.0, "last")):
         journey.waits(Patience(seconds, who))
     assert journey.patience == Patience(60.0, "near")
+
+
+def test_where_time_is_faster_patience_is_over_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "CLOCK", Clock(20))
+    assert Patience(900.0, "near").lasts == 45
+    for nonsense in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="must be more than 0"):
+            Clock().set(nonsense)
 
 
 def test_forwards_are_weighed(top: Topology, aws: Callable[..., Any]) -> None:
