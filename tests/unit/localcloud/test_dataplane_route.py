@@ -238,6 +238,43 @@ def test_an_instance_reaches_what_its_groups_let_it_reach(top: Topology, aws: Ca
         ec2.revoke_security_group_egress(GroupId=top.away.workers, IpPermissions=rule)
 
 
+def test_a_network_balancer_leads_to_an_instance_that_sees_its_client(top: Topology, aws: Callable[..., Any]) -> None:
+    elbv2, ec2 = aws("elbv2", AWAY), aws("ec2", AWAY)
+    client, target = top.away.instances
+    group = elbv2.create_target_group(
+        Name="route-tcp", Protocol="TCP", Port=PORT, VpcId=top.away.vpc, TargetType="instance"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": target}])
+    forward = [{"Type": "forward", "TargetGroupArn": group}]
+    listener = elbv2.create_listener(
+        LoadBalancerArn=top.away.nlb["LoadBalancerArn"], Protocol="TCP", Port=81, DefaultActions=forward
+    )["Listeners"][0]["ListenerArn"]
+    # A balancer keeps its client's address, and not its security groups.
+    out, inward = ([permission(port, f"{top.away.block}.0.0/16")] for port in (81, PORT))
+    request = Request("GET", "/web/who", [("Host", "api.example.com")])
+
+    async def attempt() -> None:
+        async with serving(top, 0, 1):
+            asked = (f"instance:{client}", AWAY, top.away.nlb["DNSName"], 81, request)
+            with pytest.raises(Blocked, match=f"{top.away.workers} of {target} has no ingress rule for tcp {PORT}"):
+                await send(*asked)
+            ec2.authorize_security_group_ingress(GroupId=top.away.workers, IpPermissions=inward)
+            answer = await send(*asked)
+            assert answer.status == 200
+            assert [hop.kind for hop in answer.hops] == ["network-load-balancer", "target-group", "instance"]
+            assert answer.hops[-1].name == target
+            await answer.body.aclose()  # type: ignore[attr-defined]
+
+    ec2.authorize_security_group_egress(GroupId=top.away.workers, IpPermissions=out)
+    try:
+        run(attempt())
+    finally:
+        ec2.revoke_security_group_egress(GroupId=top.away.workers, IpPermissions=out)
+        ec2.revoke_security_group_ingress(GroupId=top.away.workers, IpPermissions=inward)
+        elbv2.delete_listener(ListenerArn=listener)
+        elbv2.delete_target_group(TargetGroupArn=group)
+
+
 def test_a_link_leads_to_its_own_balancer_whatever_the_host(top: Topology) -> None:
     async def attempt() -> None:
         assert await text(await ask(top, "/", host="anything.example.com")) == "works"
