@@ -190,8 +190,10 @@ def test_a_change_is_another_environment_and_one_at_a_time(function: Function) -
     with pytest.raises(ClientError, match="ResourceConflict"):
         function.api.update_function_configuration(FunctionName="tried", MemorySize=512)
     function.settled()
-    after = function.invoke()["payload"]
-    assert (after["GREETING"], after["pid"] != before) == ("bye", True)
+    cold = function.invoke()
+    assert (cold["payload"]["GREETING"], cold["payload"]["pid"] != before) == ("bye", True)
+    assert "Memory Size: 256 MB" in cold["log"]
+    assert ["Init Duration" in each["log"] for each in (cold, function.invoke())] == [True, False]
     function.api.update_function_code(FunctionName="tried", ZipFile=packed(CODE.replace("hello'", "changed'")))
     function.settled()
     assert "changed" in function.invoke()["log"]
