@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .browser import HOME, Browser
+from .api_client import HOME, Browser
 from .playbooks import Cloud, Run
 
 

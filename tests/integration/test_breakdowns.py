@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .browser import HOME, REGIONS, Browser, Stream, chat, noted, way
+from .api_client import HOME, REGIONS, Browser, Stream, chat, noted, way
 from .playbooks import Cloud
 
 pytestmark = [pytest.mark.usefixtures("first_run"), pytest.mark.breaks]

@@ -19,7 +19,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from .browser import HOME, REGIONS, Answer, Browser, Stream, chat, way
+from .api_client import HOME, REGIONS, Answer, Browser, Stream, chat, way
 from .playbooks import Cloud
 
 pytestmark = pytest.mark.usefixtures("first_run")
