@@ -126,6 +126,7 @@ class Browser:
                 found.lines.append(Line(time.time(), json.loads(text)))
                 if started:
                     started(found)
+            answer.read()  # which, other than readline(), complains where the end is missing
         except (OSError, http.client.HTTPException):
             found.broken = True
         finally:
