@@ -53,11 +53,10 @@ class Line:
 
 @dataclass
 class Stream:
-    """An answer that streams. broken: it ended before its end."""
+    """An answer that streams."""
 
     id: str
     lines: list[Line] = field(default_factory=list)
-    broken: bool = False
 
     @property
     def text(self) -> str:
@@ -65,9 +64,8 @@ class Stream:
 
     @property
     def whole(self) -> bool:
-        return not self.broken and [line.said["done"] for line in self.lines] == [False] * (len(self.lines) - 1) + [
-            True
-        ]
+        """It ended with its end."""
+        return [line.said["done"] for line in self.lines] == [False] * (len(self.lines) - 1) + [True]
 
 
 def chat(question: str, **options: Any) -> dict[str, Any]:
@@ -126,9 +124,8 @@ class Browser:
                 found.lines.append(Line(time.time(), json.loads(text)))
                 if started:
                     started(found)
-            answer.read()  # which, other than readline(), complains where the end is missing
         except (OSError, http.client.HTTPException):
-            found.broken = True
+            pass  # what has come is told; http.client does not always notice that the end is missing
         finally:
             connection.close()
         return found
