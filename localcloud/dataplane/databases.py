@@ -53,7 +53,7 @@ class Gate:
         name = self.machine.instance.db_instance_identifier
         milliseconds = round((time.perf_counter() - began) * 1000, 3)
         environment.hops.append(
-            Hop("db-instance", name, self.machine.instance.region, milliseconds, reason or "ok"),
+            Hop("database", name, self.machine.instance.region, milliseconds, reason or "ok"),
         )
         if reason:
             log.warning("function %s does not reach database %s: %s", environment.settings.name, name, reason)
