@@ -62,7 +62,7 @@ class Check:
             return Verdict(False, "Target.FailedHealthChecks", "Health checks failed")
         except Exception:  # a target whose check cannot be made must not keep the state that it had
             log.exception("the health check of %s", self.target.target)
-            return Verdict(False, "Elb.InternalError", "Internal error")
+            return Verdict(False, "Elb.InternalError", "Health checks failed due to an internal error")
 
     async def ask(self, journey: Journey) -> Verdict:
         told = str(self.described.get("HealthCheckPort") or "traffic-port")
