@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.Commo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -20,7 +21,7 @@ import signal
 import stat
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,6 +55,10 @@ SETTINGS = {
 }
 
 
+# Whether a connection from an address and a port is let through. What is not is never answered, as a security group does it.
+Gate = Callable[[str, int], bool]
+
+
 class Unavailable(Exception):
     """The server did not start, or a statement failed; the message is PostgreSQL's."""
 
@@ -73,13 +78,16 @@ class Postgres:
         names: tuple[str, ...] = ("localhost",),
         force_tls: bool = True,
         settings: Mapping[str, str] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.authority = authority
         self.user, self.password, self.database = user, password, database
         self.host, self.port, self.names = host, port, names
         self.force_tls = force_tls
+        self.gate = gate
         self.settings = {**SETTINGS, **(settings or {})}
         self.lock = threading.RLock()
+        self.telling = threading.Lock()
         self.scratch: Scratch | None = None
         self.server: subprocess.Popen[bytes] | None = None
         self.front: subprocess.Popen[bytes] | None = None
@@ -159,9 +167,33 @@ class Postgres:
         """Whether connections without TLS are refused from now on."""
         with self.lock:
             self.force_tls = force
-            if self.front and self.front.stdin and self.front.poll() is None:
-                self.front.stdin.write(json.dumps({"force": force}).encode() + b"\n")
-                self.front.stdin.flush()
+            if self.front:
+                self.tell(self.front, force=force)
+
+    def judge_again(self) -> None:
+        """The gate may have another opinion than before, of open connections too."""
+        front = self.front
+        if self.gate and front:
+            self.tell(front, changed=True)
+
+    def tell(self, front: subprocess.Popen[bytes], **what: Any) -> None:
+        """A front that has ended hears nothing."""
+        assert front.stdin
+        with self.telling, contextlib.suppress(OSError, ValueError):
+            front.stdin.write(json.dumps(what).encode() + b"\n")
+            front.stdin.flush()
+
+    def guard(self, front: subprocess.Popen[bytes], gate: Gate) -> None:
+        """Answers the front's questions until it ends."""
+        assert front.stdout
+        for line in front.stdout:
+            asked = json.loads(line)
+            try:
+                opened = gate(asked["address"], asked["port"])
+            except Exception:  # whoever connects would wait for ever, and so would the next ones
+                log.exception("who may connect to %s", self.host)
+                opened = False
+            self.tell(front, connection=asked["connection"], open=opened)
 
     def sql(self, statements: str, database: str = "postgres") -> str:
         """Runs statements as the superuser, over the Unix socket; returns the rows, tab-separated, without headings."""
@@ -294,6 +326,7 @@ class Postgres:
             "certificate": str(certificate),
             "key": str(key),
             "force": self.force_tls,
+            "gated": self.gate is not None,
         }
         with (self.home / "server.log").open("ab") as errors:
             self.front = children.spawn(
@@ -304,15 +337,16 @@ class Postgres:
                 cwd="/",
                 env={},
             )
-        assert self.front.stdin and self.front.stdout
-        self.front.stdin.write(json.dumps(settings).encode() + b"\n")
-        self.front.stdin.flush()
+        assert self.front.stdout
+        self.tell(self.front, **settings)
         answer = self.front.stdout.readline().decode()
         if not answer.startswith("listening on "):
             raise Unavailable(
                 f"nothing listens on {self.host}:{self.port}: " + (self.home / "server.log").read_text()[-500:]
             )
         self.port = int(answer.rsplit(maxsplit=1)[1])
+        if self.gate:
+            threading.Thread(target=self.guard, args=(self.front, self.gate), name="gate", daemon=True).start()
 
 
 def installation() -> Path:

@@ -1,10 +1,12 @@
 // Speaks TLS for a PostgreSQL that was built without it: takes connections, negotiates as PostgreSQL does
 // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL) and passes the rest on to the server's Unix socket.
 // Its settings come as a line of JSON on standard input, and changes of `force` as more such lines; the input's end ends it too. It prints
-// a line when it listens.
+// a line when it listens. Where it is gated, it prints a line of JSON for each connection, and passes nothing on until a line answers that
+// it is open; after a line that says that something has changed it asks again before it passes more on.
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import readline from 'node:readline'
+import { Transform } from 'node:stream'
 import tls from 'node:tls'
 
 const SSL_REQUEST = 80877103
@@ -16,23 +18,63 @@ const SECONDS_TO_START = 60
 
 let force = true
 let serving = false
+let changes = 0
+let questions = 0
+const waiting = new Map() // for an answer, or for a better one: {origin, go, asked}, by the question's number
 
 readline
   .createInterface({ input: process.stdin })
   .on('line', (line) => {
-    const settings = JSON.parse(line)
-    force = settings.force
-    if (!serving) serve(settings)
+    const told = JSON.parse(line)
+    if (told.force !== undefined) force = told.force
+    if (told.changed) judgeAgain()
+    if (told.connection !== undefined) answered(told.connection, told.open)
+    if (!serving) serve(told)
     serving = true
   })
   .on('close', () => process.exit(0))
 
-function serve({ host, port, backlog, socket, certificate, key }) {
+// Calls `go` when the connection is open, now if it has been so since the last change; never where it is not, and stays silent.
+function whenOpen(origin, go) {
+  if (origin.open === changes) return go()
+  const number = ++questions
+  waiting.set(number, { origin, go })
+  origin.waits = number
+  ask(number)
+}
+
+function ask(number) {
+  const question = waiting.get(number)
+  question.asked = changes
+  question.closed = false
+  console.log(JSON.stringify({ connection: number, address: question.origin.address, port: question.origin.port }))
+}
+
+function answered(number, open) {
+  const question = waiting.get(number)
+  if (!question) return // it ended meanwhile
+  if (open) {
+    waiting.delete(number)
+    question.origin.open = question.asked
+    question.go()
+  } else if (question.asked !== changes) ask(number)
+  else question.closed = true
+}
+
+function judgeAgain() {
+  changes += 1
+  for (const [number, question] of waiting) if (question.closed) ask(number)
+}
+
+function serve({ host, port, backlog, socket, certificate, key, gated }) {
   const secureContext = tls.createSecureContext({ cert: readFileSync(certificate), key: readFileSync(key), minVersion: 'TLSv1.2' })
   const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (client) => {
     client.on('error', () => client.destroy())
     client.setTimeout(SECONDS_TO_START * 1000, () => client.destroy())
-    start(client)
+    client.origin = { address: client.remoteAddress, port: client.remotePort }
+    client.on('close', () => waiting.delete(client.origin.waits))
+    if (gated) whenOpen(client.origin, () => start(client))
+    else start(client)
   })
 
   function start(client) {
@@ -69,6 +111,7 @@ function serve({ host, port, backlog, socket, certificate, key }) {
   function secure(client, held, direct) {
     if (held.length > 0) client.unshift(held)
     const secured = new tls.TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] })
+    secured.origin = client.origin
     secured.on('error', () => client.destroy())
     secured.on('close', () => client.destroy())
     secured.once('secure', () => {
@@ -87,8 +130,13 @@ function serve({ host, port, backlog, socket, certificate, key }) {
     client.on('close', () => database.destroy())
     database.on('close', () => client.destroySoon())
     database.write(held)
-    client.pipe(database)
+    const passing = gated ? client.pipe(gateOf(client.origin)) : client
+    passing.pipe(database)
     database.pipe(client)
+  }
+
+  function gateOf(origin) {
+    return new Transform({ transform: (chunk, _encoding, done) => whenOpen(origin, () => done(null, chunk)) })
   }
 
   server.on('error', (error) => {

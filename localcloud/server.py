@@ -13,6 +13,7 @@ import re
 import resource
 import signal
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ import moto.core.responses
 import moto.settings
 
 from localcloud import ACCOUNT, constraints, hooks, protocol, record, rules, state
+from localcloud.dataplane.clock import CLOCK
 from localcloud.dataplane.journeys import Journeys
 
 CONTROL = "/_localcloud/"
@@ -187,9 +189,25 @@ class Application:
             content = list(self.calls.calls)
         elif what == "journeys":
             content = self.journeys.newest()
+        elif what == "hosts":
+            content = served()
+        elif what == "clock":
+            try:
+                if environ["REQUEST_METHOD"] == "POST":
+                    CLOCK.set(float(query.get("scale", "")))
+            except ValueError as error:
+                text = json.dumps({"message": f"scale: {error}"})
+                return 400, {"Content-Type": "application/json"}, text.encode()
+            content = {"scale": CLOCK.scale}
         else:
             return 404, {"Content-Type": "application/json"}, b'{"message": "No such control."}'
         return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
+
+
+def served() -> list[dict[str, Any]]:
+    """What instances serve. Without hosts nothing of that was ever imported."""
+    workers = sys.modules.get("localcloud.dataplane.workers")
+    return list(workers.WORKERS.listed()) if workers else []
 
 
 def serve(listener: socket.socket, data_listener: socket.socket) -> None:

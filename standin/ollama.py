@@ -12,7 +12,9 @@ of the real size. One file and the standard library of Python 3.8, for it also r
 `release.py` makes.
 
 API: https://docs.ollama.com/api. Environment beside Ollama's own: OLLAMA_STAND_IN_TOKENS_PER_SECOND (30), OLLAMA_STAND_IN_LOAD_SECONDS
-(0.2), OLLAMA_STAND_IN_PULL_SECONDS (0; how long a pull takes), OLLAMA_STAND_IN_MB (megabytes of weights, for every model).
+(0.2), OLLAMA_STAND_IN_PULL_SECONDS (0; how long a pull takes), OLLAMA_STAND_IN_MB (megabytes of weights, for every model). Among a
+request's options, which Ollama does not look at where it does not know them: stand_in_tokens_per_second, and stand_in_silent_seconds
+before the first one.
 """
 
 import fnmatch
@@ -67,7 +69,8 @@ def setting(name, default):
 
 
 def now():
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}Z"
+    whole, rest = divmod(time.time_ns(), 10**9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{rest:09d}Z"
 
 
 def seconds(text, default):
@@ -558,12 +561,17 @@ class Api(http.server.BaseHTTPRequestHandler):
                 self.reply(200, {"model": given, "created_at": now(), **form(""), "done": True, "done_reason": "load"})
                 return
             tokens = re.findall(r"\s*\S+", text)
-            limit = int((self.body.get("options") or {}).get("num_predict") or 0)
+            options = self.body.get("options") or {}
+            limit = int(options.get("num_predict") or 0)
+            pace = float(options.get("stand_in_tokens_per_second") or setting("TOKENS_PER_SECOND", 30))
+            if pace <= 0:
+                raise ApiError(400, "stand_in_tokens_per_second must be more than 0")
             reason = "length" if 0 < limit < len(tokens) else "stop"
             tokens = tokens[:limit] if limit > 0 else tokens
             stream = self.body.get("stream", True)
+            time.sleep(float(options.get("stand_in_silent_seconds") or 0))
             for token in tokens:
-                time.sleep(1 / setting("TOKENS_PER_SECOND", 30))
+                time.sleep(1 / pace)
                 if stream:
                     self.line({"model": given, "created_at": now(), **form(token), "done": False})
             took = time.monotonic_ns() - begun

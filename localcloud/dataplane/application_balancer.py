@@ -15,21 +15,38 @@ from localcloud.dataplane import balancing, listener_rules, network
 from localcloud.dataplane.messages import Answer, Headers, Request
 from localcloud.dataplane.picture import attributes
 from localcloud.dataplane.upstream import Failed, Idle, Patience, Whole, of_the_message
-from plugins.module_utils.reachability.model import Balancer, Interface
+from localcloud.services.elbv2 import RESPONSE_HEADERS
+from plugins.module_utils.reachability.model import Balancer, Interface, Listener
 
 if TYPE_CHECKING:
     from localcloud.dataplane.route import Journey
 
 VALID_NAME = re.compile(r"[A-Za-z0-9-]+")
 SAID_BY_THE_BALANCER = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-port")
+SERVER = ("Server", "awselb/2.0")
 FORWARDED_LIMIT = 30  # addresses in X-Forwarded-For, more are answered with 463
 
 
 async def serve(
     journey: Journey, balancer: Balancer, node: Interface, port: int, request: Request, client: network.Client
 ) -> Answer:
-    """What the listener's rules say of a request that came in at a node from `client`."""
+    """The answer to a request that came in at a node from `client`."""
     listener = journey.listener(balancer, port)
+    answer = await decide(journey, balancer, listener, node, port, request, client)
+    answer.headers = towards_client(answer.headers, attributes(journey.described(listener.id)))
+    return answer
+
+
+async def decide(
+    journey: Journey,
+    balancer: Balancer,
+    listener: Listener,
+    node: Interface,
+    port: int,
+    request: Request,
+    client: network.Client,
+) -> Answer:
+    """What the listener's rules say."""
     described = journey.described(listener.id)
     scheme = "https" if described["Protocol"] == "HTTPS" else "http"
     settings = attributes(journey.picture.balancers[balancer.id])
@@ -86,8 +103,18 @@ def own_answer(status: int, headers: Headers | None = None) -> Answer:
 
 def complete(status: int, headers: Headers, body: bytes) -> Answer:
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
-    always = [("Server", "awselb/2.0"), ("Date", date), ("Content-Length", str(len(body)))]
+    always = [SERVER, ("Date", date), ("Content-Length", str(len(body)))]
     return Answer(status, [*always, *headers], Whole(body))
+
+
+def towards_client(headers: Headers, settings: dict[str, str]) -> Headers:
+    """An answer's headers with those that the listener adds, or has in place of the target's."""
+    added = {name: settings[key] for key, name in RESPONSE_HEADERS.items() if settings.get(key)}
+    names = {name.lower() for name in added}
+    kept = [(key, value) for key, value in headers if key.lower() not in names]
+    if settings.get("routing.http.response.server.enabled") == "false":
+        kept = [(key, value) for key, value in kept if (key, value) != SERVER]
+    return [*kept, *added.items()]
 
 
 def towards_target(

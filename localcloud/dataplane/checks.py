@@ -60,6 +60,9 @@ class Check:
             return timed_out if error.timed_out else Verdict(False, "Target.FailedHealthChecks", "Health checks failed")
         except (upstream.Failed, upstream.Idle):
             return Verdict(False, "Target.FailedHealthChecks", "Health checks failed")
+        except Exception:  # a target whose check cannot be made must not keep the state that it had
+            log.exception("the health check of %s", self.target.target)
+            return Verdict(False, "Elb.InternalError", "Health checks failed due to an internal error")
 
     async def ask(self, journey: Journey) -> Verdict:
         told = str(self.described.get("HealthCheckPort") or "traffic-port")
@@ -89,8 +92,9 @@ def wanted(picture: Picture) -> Iterator[Check]:
             if not described.get("HealthCheckEnabled", True):
                 continue
             seen: set[tuple[str, int]] = set()
-            for identity in balancer.nodes:
-                node = picture.network.interfaces[identity]
+            for node in (
+                picture.network.interfaces[each] for each in balancer.nodes if each in picture.network.interfaces
+            ):
                 for target in balancing.candidates(picture, balancer, group, node):
                     if target.used and (target.target, target.port) not in seen:
                         seen.add((target.target, target.port))
@@ -165,8 +169,6 @@ class Checker:
             if found.state != before.state:
                 log.info("%s of %s is %s %s", key[1], check.described["TargetGroupName"], found.state, found.reason)
             REGISTER.put(key, found)
-        except Exception:
-            log.exception("the health check of %s", key[1])
         finally:
             self.running.discard(key)
 

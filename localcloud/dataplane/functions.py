@@ -20,6 +20,7 @@ from moto.core.exceptions import JsonRESTError, ServiceException
 
 from localcloud import ACCOUNT
 from localcloud.dataplane import media
+from localcloud.dataplane.clock import CLOCK
 from localcloud.dataplane.exchange import Exchange, Failure
 from localcloud.dataplane.failures import identity, pieces
 from localcloud.dataplane.messages import Answer, Headers, Hop
@@ -65,7 +66,7 @@ class Functions:
             run = asyncio.get_running_loop().run_in_executor(
                 self.threads, function.run, payload, self.endpoint, "", target.qualifier
             )
-            outcome: Outcome = await asyncio.wait_for(run, seconds)
+            outcome: Outcome = await asyncio.wait_for(run, CLOCK.lasts(seconds))
             told = "ok" if outcome.error is None else problem(outcome)
         except TimeoutError as error:
             raise Failure("INTEGRATION_TIMEOUT", reason=f"{target.name} did not answer in {seconds:g} s") from error
@@ -78,6 +79,7 @@ class Functions:
             milliseconds = (time.perf_counter() - began) * 1000
             exchange.hops.append(Hop("function", target.name, target.region, milliseconds, told))
             exchange.told["integrationLatency"] = f"{milliseconds:.0f}"
+        exchange.hops += outcome.hops
         exchange.told["integrationStatus"] = "200"
         if outcome.error is not None:
             raise Failure("DEFAULT_5XX", status=502, reason=f"{target.name} failed: {told}")

@@ -22,7 +22,7 @@ class Request:
 class Hop:
     """One step of a request's way, for people to read."""
 
-    kind: str  # the resource's type as AWS names it: "vpc-link", "network-load-balancer", "target-group", "instance", "function"
+    kind: str  # the resource's type as AWS names it: "vpc-link", "network-load-balancer", "target-group", "instance", "function", "database"
     name: str  # the resource's id or name
     region: str
     milliseconds: float = 0.0  # until its answer's head came back

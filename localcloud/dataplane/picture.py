@@ -199,14 +199,13 @@ class Pictures:
         found = self.picture
         return found if found and time.monotonic() - found.taken < seconds else self.current()
 
-    async def anew(self) -> Picture:
+    def again(self) -> Picture:
         """Read again, whatever settles."""
+        with self.reading:
+            return self.take(pause=0)
 
-        def take() -> Picture:
-            with self.reading:
-                return self.take(pause=0)
-
-        return await asyncio.to_thread(take)
+    async def anew(self) -> Picture:
+        return await asyncio.to_thread(self.again)
 
     async def now(self) -> Picture:
         found = self.fresh()

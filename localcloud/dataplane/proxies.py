@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from localcloud.dataplane import mapping, media, route
+from localcloud.dataplane.clock import CLOCK
 from localcloud.dataplane.exchange import Exchange, Failure, header
 from localcloud.dataplane.failures import identity, pieces
 from localcloud.dataplane.functions import forwarded
@@ -48,7 +49,7 @@ class Proxies:
         request = outgoing(exchange, url, mapped)
         seconds = int(exchange.integration["timeoutInMillis"]) / 1000
         began = time.perf_counter()
-        deadline = asyncio.get_running_loop().time() + seconds
+        deadline = asyncio.get_running_loop().time() + CLOCK.lasts(seconds)
         try:
             async with asyncio.timeout_at(deadline):
                 answer = await self.send(exchange, url, request)
@@ -164,7 +165,7 @@ async def streamed(body: AsyncIterator[bytes], deadline: float) -> AsyncIterator
     async with closing(body) as arriving_:
         while True:
             try:
-                async with asyncio.timeout_at(min(deadline, loop.time() + IDLE_SECONDS)):
+                async with asyncio.timeout_at(min(deadline, loop.time() + CLOCK.lasts(IDLE_SECONDS))):
                     chunk = await anext(arriving_)
             except StopAsyncIteration:
                 return

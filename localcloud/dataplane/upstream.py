@@ -11,6 +11,7 @@ import aiohttp
 import yarl
 from multidict import CIMultiDict
 
+from localcloud.dataplane.clock import CLOCK
 from localcloud.dataplane.messages import Answer, Broken, Headers, Request
 
 CONNECT_SECONDS = (
@@ -35,6 +36,10 @@ class Patience:
 
     seconds: float
     who: str
+
+    @property
+    def lasts(self) -> float:
+        return CLOCK.lasts(self.seconds)
 
 
 class Idle(Exception):
@@ -66,7 +71,7 @@ class Body:
         if self.ended:
             raise StopAsyncIteration
         try:
-            async with asyncio.timeout(self.patience.seconds if self.patience else None):
+            async with asyncio.timeout(self.patience.lasts if self.patience else None):
                 piece = await self.response.content.readany()
         except TimeoutError:
             self.end(close=True)
@@ -140,7 +145,7 @@ async def fetch(base: str, request: Request, name: str, patience: Patience | Non
     headers: CIMultiDict[str] = CIMultiDict(of_the_message(request.headers))
     headers.popall("Content-Length", None)
     try:
-        async with asyncio.timeout(patience.seconds if patience else None):
+        async with asyncio.timeout(patience.lasts if patience else None):
             response = await SESSIONS.get().request(
                 request.method,
                 yarl.URL(base.rstrip("/") + request.target, encoded=True),

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class Worker:
             self.begin()
 
     def begin(self) -> None:
-        """Starts the service, unless it runs, and waits until it listens; raises Refusal."""
+        """Starts the service, unless it runs, and waits until it listens; raises Refusal, and goes on trying if it is to."""
         with self.lock:
             if self.service is None or self.service.url or self.running:
                 return
@@ -101,7 +102,7 @@ class Worker:
                 return
             time.sleep(0.02)
         words = self.output.read_text(errors="replace")[-1000:].strip()
-        self.end()
+        children.end(process, signal.SIGTERM, seconds=END_SECONDS)
         raise Refusal(f"the service does not listen on its port {self.place.port}; its last words: {words}")
 
     def watch(self, process: subprocess.Popen[bytes]) -> None:
@@ -269,6 +270,19 @@ class Workers:
         """The URL of what serves a port of an instance; None where nothing does."""
         worker = self.workers.get((instance, port))
         return worker.base if worker and (worker.service and worker.service.url or worker.running) else None
+
+    def listed(self) -> Iterator[dict[str, Any]]:
+        """pid: of the process behind it, None where there is none."""
+        for (owner, port), worker in sorted(self.workers.items()):
+            process = worker.process
+            alive = process is not None and process.poll() is None
+            yield {
+                "instance": owner,
+                "region": worker.region,
+                "port": port,
+                "url": worker.base,
+                "pid": process.pid if process is not None and alive else None,
+            }
 
     # What becomes of them
 

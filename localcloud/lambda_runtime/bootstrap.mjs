@@ -1,7 +1,7 @@
 // What Lambda's Node.js runtimes do around a handler: load it, fetch events from the Runtime API, answer them, and log as they do.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createRequire, registerHooks } from 'node:module'
 import http from 'node:http'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -47,6 +47,23 @@ function told(what, error, kind) {
   const whole = { errorType: described.errorType, errorMessage: described.errorMessage, ...extra, stack: described.trace }
   process.stdout.write(`${new Date().toISOString()}\t${request}\tERROR\t${what}\t${JSON.stringify(whole)}\n`)
   return described
+}
+
+// Lambda's runtimes find modules of layers by NODE_PATH for `import` too, which Node.js itself does for `require` alone.
+const layers = (process.env.NODE_PATH ?? '').split(':').filter((folder) => path.basename(folder) === 'node_modules')
+if (layers.length > 0) {
+  registerHooks({
+    resolve(specifier, context, next) {
+      const parents = [context.parentURL, ...layers.map((folder) => pathToFileURL(path.join(path.dirname(folder), 'index.mjs')).href)]
+      for (const [index, parentURL] of parents.entries()) {
+        try {
+          return next(specifier, { ...context, parentURL })
+        } catch (error) {
+          if (error?.code !== 'ERR_MODULE_NOT_FOUND' || /^[./]|:/.test(specifier) || index === parents.length - 1) throw error
+        }
+      }
+    }
+  })
 }
 
 class HandlerNotFound extends Error {}

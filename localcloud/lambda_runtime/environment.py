@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import children
+from localcloud.dataplane.messages import Hop
 from localcloud.postgres import node
 
 INIT_SECONDS = 10  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
@@ -55,6 +56,7 @@ class Settings:
     timeout: int
     variables: tuple[tuple[str, str], ...]
     code: Path
+    layers: Path | None  # what is at /opt on AWS
     log_group: str
     endpoint: str
     certificates: Path | None
@@ -62,11 +64,12 @@ class Settings:
 
 @dataclass
 class Outcome:
-    """Of an invocation: the payload, the kind of error or None, the log lines of it."""
+    """Of an invocation: the payload, the kind of error or None, the log lines of it, and whom the function connected to meanwhile."""
 
     payload: bytes
     error: str | None = None
     log: list[str] = field(default_factory=list)
+    hops: list[Hop] = field(default_factory=list)
 
     def tail(self) -> bytes:
         return "".join(f"{line}\n" for line in self.log).encode()[-LOG_TAIL_BYTES:]
@@ -91,6 +94,7 @@ class Environment:
         self.closed = False
         self.used = time.monotonic()
         self.lines: list[str] = []
+        self.hops: list[Hop] = []
         self.partial = b""
         self.drained = threading.Lock()
         self.server = Server(("127.0.0.1", 0), runtime_api(self))
@@ -129,6 +133,12 @@ class Environment:
             "PATH": f"{node().parent}:/usr/local/bin:/usr/bin:/bin",
             "TZ": ":UTC",
         }
+        if settings.layers:
+            # https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
+            major = "".join(each for each in settings.runtime.partition(".")[0] if each.isdigit())
+            modules = (settings.layers / "nodejs" / f"node{major}", settings.layers / "nodejs")
+            environment["NODE_PATH"] = ":".join(f"{each / 'node_modules'}" for each in modules)
+            environment["PATH"] = f"{settings.layers / 'bin'}:{environment['PATH']}"
         return children.spawn(
             [str(node()), f"--max-old-space-size={max(settings.memory * 9 // 10, 64)}", str(BOOTSTRAP)],
             stdin=subprocess.DEVNULL,
@@ -250,6 +260,7 @@ class Environment:
         lines += [f"END RequestId: {request}", report]
         self.lines = []
         outcome.log = lines
+        outcome.hops, self.hops = self.hops, []
         self.write_log(self.stream, lines)
         return outcome
 

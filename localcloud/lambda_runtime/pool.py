@@ -31,13 +31,14 @@ class Throttled(Exception):
 
 
 class Code:
-    """Deployed zips, unpacked once each, read-only to the function."""
+    """Deployed zips, those of code and those of layers, unpacked once each."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.scratch: Scratch | None = None
 
-    def folder(self, digest: str, content: bytes) -> Path:
+    def folder(self, digest: str, *contents: bytes) -> Path:
+        """Several contents lie over each other, the last one uppermost. digest: of all of them."""
         with self.lock:
             if self.scratch is None:
                 self.scratch = Scratch("lambda")
@@ -45,8 +46,9 @@ class Code:
             if not folder.exists():
                 unpacking = folder.with_suffix(".part")
                 shutil.rmtree(unpacking, ignore_errors=True)
-                with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                    archive.extractall(unpacking)
+                for content in contents:
+                    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                        archive.extractall(unpacking)
                 unpacking.rename(folder)
             return folder
 
@@ -115,6 +117,11 @@ class Pool:
         while not self.closed:
             time.sleep(min(IDLE_SECONDS / 4, 15))
             self.end(lambda each: time.monotonic() - each.used > IDLE_SECONDS)
+
+    def environments(self) -> list[Environment]:
+        """All that there are, those between two events too."""
+        with self.lock:
+            return [each for kept in (*self.idle.values(), *self.busy.values()) for each in kept]
 
     def retire(self, arn: str) -> None:
         """Ends the idle environments of a function that was changed or deleted."""

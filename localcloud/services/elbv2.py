@@ -85,9 +85,19 @@ def target_group_defaults(group: Any) -> dict[str, str]:
 
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html
+# A header that has a value is put into each answer of the listener.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html
+RESPONSE_HEADERS = {
+    f"routing.http.response.{name.lower().replace('-', '_')}.header_value": name
+    for name in (
+        "Strict-Transport-Security", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers",
+        "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Content-Security-Policy",
+        "X-Content-Type-Options", "X-Frame-Options",
+    )
+}  # fmt: skip
 LISTENER_DEFAULTS = {
     "TCP": {"tcp.idle_timeout.seconds": "350"},
-    "HTTP": {"routing.http.response.server.enabled": "true"},
+    "HTTP": {"routing.http.response.server.enabled": "true", **dict.fromkeys(RESPONSE_HEADERS, "")},
 }
 LISTENER_DEFAULTS["HTTPS"] = LISTENER_DEFAULTS["HTTP"]
 

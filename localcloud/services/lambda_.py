@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import logging
 import os
 import threading
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -173,10 +175,21 @@ class Function(models.LambdaFunction):
             timeout=int(self.timeout),
             variables=tuple(sorted(self.environment_vars.items())),
             code=CODE.folder(self.code_sha_256, self.code_bytes),
+            layers=self.layers_folder(),
             log_group=self.logs_group_name,
             endpoint=endpoint,
             certificates=rds.ca_file(),
         )
+
+    def layers_folder(self) -> Path | None:
+        """All layers of the function, in their order."""
+        backend = get_backend("lambda")[self.account_id][self.region]
+        found = [backend.layers_versions_by_arn(each["Arn"]) for each in self.layers]
+        versions = [each for each in found if each is not None]
+        if not versions:
+            return None
+        digest = hashlib.sha256("".join(each.code_sha_256 for each in versions).encode()).hexdigest()
+        return CODE.folder(digest, *(each.code_bytes for each in versions))
 
     def write_log(self, stream: str, lines: list[str]) -> None:
         logs, group = self.logs_backend, self.logs_group_name

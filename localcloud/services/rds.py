@@ -92,6 +92,8 @@ class Machine:
         threading.Thread(target=run, name=f"rds {self.instance.db_instance_identifier}", daemon=True).start()
 
     def create(self) -> None:
+        from localcloud.dataplane.databases import Gate  # takes a while, and is of no use without a database
+
         instance = self.instance
         for attempt in range(1, TRIES + 1):
             address = loopback.anywhere()
@@ -105,6 +107,7 @@ class Machine:
                 names=(f"{instance.db_instance_identifier}.{instance.region}.rds.amazonaws.com", "localhost"),
                 force_tls=instance.forces_tls(),
                 settings={"max_connections": str(catalog.max_connections(instance.db_instance_class))},
+                gate=Gate(self) if self.interface else None,
             )
             try:
                 self.server.start()
@@ -182,6 +185,10 @@ class Machine:
         if self.server:
             self.server.force_tls = self.instance.forces_tls(pending=True)
             self.server.start()
+
+    def judge_again(self) -> None:
+        if self.server:
+            self.server.judge_again()
 
     def close(self) -> None:
         if self.server:

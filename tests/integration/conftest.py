@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from .api_client import HOME, Browser
 from .playbooks import Cloud, Run
 
 
@@ -47,6 +49,37 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def first_run(cloud: Cloud) -> Run:
     """The run that deployed the system."""
     return cloud.play("site.yml", run="first").must_succeed()
+
+
+@pytest.fixture(scope="session")
+def client_id(cloud: Cloud, first_run: Run) -> str:
+    """Of the app that users sign in with."""
+    cognito = cloud.client("cognito-idp", HOME)
+    pool = next(
+        each["Id"] for each in cognito.list_user_pools(MaxResults=60)["UserPools"] if each["Name"] == "lks-users"
+    )
+    return str(cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"][0]["ClientId"])
+
+
+@pytest.fixture(scope="session")
+def stranger(cloud: Cloud, first_run: Run) -> Browser:
+    """A browser that nobody signed in with."""
+    printed = re.search(r"API\s+(http://\S+)", first_run.output)
+    assert printed, first_run.output[-3000:]
+    return Browser(cloud, printed[1])
+
+
+@pytest.fixture(scope="session")
+def user(cloud: Cloud, stranger: Browser, client_id: str) -> Iterator[Browser]:
+    """Signed up, confirmed by the playbook, and signed in."""
+    browser = Browser(cloud, stranger.url.geturl())
+    browser.sign_up(client_id)
+    with pytest.raises(browser.cognito.exceptions.UserNotConfirmedException):
+        browser.sign_in(client_id)
+    cloud.play("playbooks/confirm.yml", "-e", f"email={browser.email}").must_succeed()
+    browser.token = browser.sign_in(client_id)["IdToken"]
+    yield browser
+    browser.ask("DELETE", f"/conversations/{browser.uid}")
 
 
 @pytest.fixture

@@ -3,150 +3,36 @@ keep conversations, and ask the models of every region."""
 
 from __future__ import annotations
 
-import base64
-import http.client
+import gzip
 import json
 import re
+import statistics
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
-import boto3
-import botocore
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
-from .playbooks import Cloud, Run
+from .api_client import HOME, REGIONS, Browser, Stream, chat, way
+from .playbooks import Cloud
 
-HOME = "us-east-1"
-REGIONS = (HOME, "us-west-2")
-EMAIL, PASSWORD = f"{uuid.uuid4().hex}@example.com", "Passw0rd!"  # another user each time
-ORIGIN = "https://main.example.amplifyapp.com"
+pytestmark = pytest.mark.usefixtures("first_run")
 VERBS = ("GET", "POST", "PUT", "DELETE")
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class Browser:
-    """Asks as the client app's pages do: from another origin, with a token once there is one."""
-
-    def __init__(self, cloud: Cloud, url: str) -> None:
-        self.url = urlsplit(url)
-        self.token = ""
-        self.asked = ""  # id of the newest request that streamed
-        self.cognito = boto3.client(
-            "cognito-idp",
-            region_name=HOME,
-            endpoint_url=f"http://127.0.0.1:{cloud.port}",
-            config=botocore.config.Config(signature_version=botocore.UNSIGNED),
-        )
-
-    def ask(self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str) -> Answer:
-        sent = {
-            "Origin": ORIGIN,
-            "Content-Type": "application/json",
-            **{k.replace("_", "-"): v for k, v in headers.items()},
-        }
-        if token := self.token if token is None else token:
-            sent["Authorization"] = f"Bearer {token}"
-        for _ in range(30):
-            connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=60)
-            connection.request(method, self.url.path + path, None if body is None else json.dumps(body), sent)
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
-            if answer.status != 429:  # the stage's throttling, which these tests are fast enough to meet
-                break
-            time.sleep(1)
-        assert answer.headers["Access-Control-Allow-Origin"] == "*", (method, path, answer.status, content)
-        return Answer(answer.status, answer.headers, content)
-
-    def stream(self, path: str, body: Any) -> list[tuple[float, Any]]:
-        """(seconds since the question, object) of each line of an answer, as it arrives."""
-        connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=120)
-        sent = {"Origin": ORIGIN, "Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
-        began = time.monotonic()
-        connection.request("POST", self.url.path + path, json.dumps(body), sent)
-        answer = connection.getresponse()
-        assert (answer.status, answer.getheader("Content-Type")) == (200, "application/x-ndjson")
-        assert answer.getheader("Access-Control-Allow-Origin") == "*"
-        self.asked = answer.headers["x-amzn-RequestId"]
-        lines = [(time.monotonic() - began, json.loads(line)) for line in iter(answer.readline, b"")]
-        connection.close()
-        return lines
-
-    def preflight(self, path: str, method: str) -> Answer:
-        wanted = {
-            "Access_Control_Request_Method": method,
-            "Access_Control_Request_Headers": "authorization,content-type",
-        }
-        return self.ask("OPTIONS", path, token="", **wanted)
-
-    def sign_in(self, client: str) -> dict[str, str]:
-        given = {"USERNAME": EMAIL, "PASSWORD": PASSWORD}
-        answer = self.cognito.initiate_auth(ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
-        return dict(answer["AuthenticationResult"])
-
-    @property
-    def uid(self) -> str:
-        payload = self.token.split(".")[1]
-        return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
-
-
-def way(cloud: Cloud, request_id: str) -> list[dict[str, Any]]:
-    """The hops that a request took, which are noted once its answer has ended."""
-    for _ in range(200):
-        if found := [each["hops"] for each in cloud.control("journeys") if each["id"] == request_id]:
-            return found[0]
-        time.sleep(0.05)
-    raise AssertionError(f"{request_id} is not among the newest requests")
+QUESTION = "Tell me everything that you know about the history of verbs."
+PACE = 0.25  # seconds from token to token, for tests that look at when each comes
+SECONDS_OF_A_WHOLE_ANSWER = 29  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+SCALE = 20  # how many times as fast time passes, for what takes minutes
 
 
 def conversation(title: str, **more: Any) -> dict[str, Any]:
     turns = [{"id": "1", "createdAt": "2026-01-01T00:00:00Z", "role": "user", "content": f"{title}?"}]
     return {"id": str(uuid.uuid4()), "title": title, "conversation": turns, **more}
-
-
-@pytest.fixture(scope="session")
-def client_id(cloud: Cloud, first_run: Run) -> str:
-    cognito = cloud.client("cognito-idp", HOME)
-    pool = next(
-        each["Id"] for each in cognito.list_user_pools(MaxResults=60)["UserPools"] if each["Name"] == "lks-users"
-    )
-    return str(cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"][0]["ClientId"])
-
-
-@pytest.fixture(scope="session")
-def stranger(cloud: Cloud, first_run: Run) -> Browser:
-    """A browser that nobody signed in with."""
-    printed = re.search(r"API\s+(http://\S+)", first_run.output)
-    assert printed, first_run.output[-3000:]
-    return Browser(cloud, printed[1])
-
-
-@pytest.fixture(scope="session")
-def user(cloud: Cloud, stranger: Browser, client_id: str) -> Iterator[Browser]:
-    browser = Browser(cloud, stranger.url.geturl())
-    browser.cognito.sign_up(
-        ClientId=client_id, Username=EMAIL, Password=PASSWORD, UserAttributes=[{"Name": "name", "Value": "Traveller"}]
-    )
-    with pytest.raises(browser.cognito.exceptions.UserNotConfirmedException):
-        browser.sign_in(client_id)
-    cloud.play("playbooks/confirm.yml", "-e", f"email={EMAIL}").must_succeed()
-    browser.token = browser.sign_in(client_id)["IdToken"]
-    yield browser
-    browser.ask("DELETE", f"/conversations/{browser.uid}")
 
 
 @pytest.fixture(scope="session")
@@ -176,11 +62,12 @@ def test_every_route_has_a_preflight_and_refuses_strangers_so_that_a_browser_see
             continue
         forged = user.token[:-4] + ("AAAA" if user.token[-4:] != "AAAA" else "BBBB")
         for token in ("", forged):
-            refused = stranger.ask(method, path, token=token)
-            assert (refused.status, refused.json) == (401, {"status": "error", "message": "Unauthorized"}), (
-                method,
-                path,
-            )
+            refuses(stranger, method, path, token)
+
+
+def refuses(browser: Browser, method: str, path: str, token: str, message: str = "Unauthorized") -> None:
+    refused = browser.ask(method, path, token=token)
+    assert (refused.status, refused.json) == (401, {"status": "error", "message": message}), (method, path)
 
 
 def test_a_path_that_leads_nowhere_says_so(stranger: Browser, user: Browser) -> None:
@@ -214,9 +101,28 @@ def test_a_user_keeps_conversations(user: Browser) -> None:
     assert (deleted.status, deleted.json["data"]) == (200, {"deleted": 1})
 
 
-def test_a_user_does_not_reach_anybody_else(user: Browser) -> None:
-    for path in (f"/conversations/{uuid.uuid4()}", f"/conversations/{uuid.uuid4()}/{uuid.uuid4()}"):
-        assert user.ask("GET", path).status == 404
+def test_a_user_does_not_reach_anybody_else(cloud: Cloud, user: Browser, client_id: str) -> None:
+    other = Browser(cloud, user.url.geturl())
+    other.sign_up(client_id)
+    pool = user.claims["iss"].rpartition("/")[2]
+    cloud.client("cognito-idp", HOME).admin_confirm_sign_up(UserPoolId=pool, Username=other.email)
+    other.token = other.sign_in(client_id)["IdToken"]
+    saved = conversation("Mine")
+    place = f"/conversations/{user.uid}"
+    assert user.ask("POST", place, saved).status == 201
+    for method, path, body in (
+        ("GET", place, None),
+        ("POST", place, conversation("Yours")),
+        ("DELETE", place, None),
+        ("GET", f"{place}/{saved['id']}", None),
+        ("PUT", f"{place}/{saved['id']}", {"title": "Yours"}),
+        ("DELETE", f"{place}/{saved['id']}", None),
+    ):
+        answer = other.ask(method, path, body)
+        assert (answer.status, answer.json["status"]) == (404, "error"), (method, path)
+    assert other.ask("GET", f"/conversations/{other.uid}").json["data"] == []
+    assert [each["title"] for each in user.ask("GET", place).json["data"]] == ["Mine"]
+    assert user.ask("DELETE", place).status == 200
 
 
 def test_a_refreshed_token_is_as_good_and_an_access_token_is_not(user: Browser, client_id: str) -> None:
@@ -225,26 +131,58 @@ def test_a_refreshed_token_is_as_good_and_an_access_token_is_not(user: Browser, 
     answer = user.cognito.initiate_auth(ClientId=client_id, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters=given)
     refreshed = answer["AuthenticationResult"]["IdToken"]
     assert user.ask("GET", f"/conversations/{user.uid}", token=refreshed).status == 200
-    assert user.ask("GET", f"/conversations/{user.uid}", token=tokens["AccessToken"]).status == 401
+    refuses(user, "GET", f"/conversations/{user.uid}", tokens["AccessToken"])
+
+
+def test_an_expired_token_is_refused_and_so_is_that_of_another_pool(cloud: Cloud, user: Browser) -> None:
+    paths = (f"/conversations/{user.uid}", *(f"/{region}/tags" for region in REGIONS))
+    private = json.loads(
+        gzip.decompress((files("moto.cognitoidp") / "resources" / "jwks-private.json.gz").read_bytes())
+    )
+    key = RSAKey.import_key(private)  # that the local cloud's pools sign with
+
+    def signed(**claims: Any) -> str:
+        return jwt.encode({"alg": "RS256", "kid": private["kid"]}, {**user.claims, **claims}, key)
+
+    now = int(time.time())
+    cognito = cloud.client("cognito-idp", HOME)
+    foreign = cognito.create_user_pool(PoolName="foreign", UsernameAttributes=["email"])["UserPool"]["Id"]
+    try:
+        flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        made = cognito.create_user_pool_client(UserPoolId=foreign, ClientName="web", ExplicitAuthFlows=flows)
+        other, app = Browser(cloud, user.url.geturl()), made["UserPoolClient"]["ClientId"]
+        other.sign_up(app)
+        cognito.admin_confirm_sign_up(UserPoolId=foreign, Username=other.email)
+        token = other.sign_in(app)["IdToken"]
+        for path in paths:
+            assert user.ask("GET", path, token=signed(exp=now + 600)).status == 200
+            refuses(user, "GET", path, signed(exp=now - 1), "The incoming token has expired")
+            refuses(user, "GET", path, token)
+    finally:
+        cognito.delete_user_pool(UserPoolId=foreign)
 
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_user_asks_the_models_of_every_region(cloud: Cloud, user: Browser, region: str) -> None:
     tags = user.ask("GET", f"/{region}/tags").json["models"]
     assert {each["name"] for each in tags} == {"orca-mini:latest", "llama3:latest", "nomic-embed-text:latest"}
+    pulled = user.ask("POST", f"/{region}/pull", {"model": "orca-mini"})
+    states = [json.loads(line)["status"] for line in pulled.body.splitlines()]
+    assert (states[0], states[-1]) == ("pulling manifest", "success")
     embedded = user.ask("POST", f"/{region}/embed", {"model": "nomic-embed-text", "input": "words"}).json["embeddings"]
+    older = user.ask("POST", f"/{region}/embeddings", {"model": "nomic-embed-text", "prompt": "words"}).json
     assert [len(each) for each in embedded] == [768]
+    assert older["embedding"] == embedded[0]
     question = {"model": "orca-mini", "prompt": "words", "stream": False}
     generated = user.ask("POST", f"/{region}/generate", question)
     assert (generated.status, generated.json["done"]) == (200, True)
     assert generated.json["response"]
 
-    turns = [{"role": "user", "content": "Tell me more."}]
-    lines = user.stream(f"/{region}/chat", {"model": "orca-mini", "messages": turns, "stream": True})
-    assert [line["done"] for _, line in lines] == [False] * (len(lines) - 1) + [True]
-    assert "".join(line["message"]["content"] for _, line in lines).strip()
+    said = user.stream(f"/{region}/chat", chat("Tell me more."))
+    assert said.whole
+    assert said.text.strip()
 
-    hops = way(cloud, user.asked)
+    hops = way(cloud, said.id)
     kinds = [hop["kind"] for hop in hops]
     assert kinds[:2] == ["vpc-link", "network-load-balancer"]
     assert kinds[-3:] == ["application-load-balancer", "target-group", "instance"]
@@ -252,14 +190,144 @@ def test_a_user_asks_the_models_of_every_region(cloud: Cloud, user: Browser, reg
     assert {hop["outcome"] for hop in hops} == {"ok"}
 
 
-def test_each_token_of_a_chat_arrives_when_it_is_produced(user: Browser) -> None:
-    turns = [{"role": "user", "content": "Tell me everything that you know about the history of verbs."}]
+@pytest.mark.parametrize("region", REGIONS)
+def test_each_token_of_a_chat_arrives_when_it_is_produced(user: Browser, region: str) -> None:
+    asked = chat(QUESTION, stand_in_tokens_per_second=1 / PACE, num_predict=12)
     for _ in range(3):  # a machine that is busy may keep this reader from reading, but not time and again
-        lines = user.stream(f"/{HOME}/chat", {"model": "orca-mini", "messages": turns, "stream": True})
-        said = lines[-1][1]["eval_duration"] / 1e9
-        if lines[-1][0] - lines[0][0] > said / 2:
+        lines = user.stream(f"/{region}/chat", asked).lines
+        produced, came = [line.produced for line in lines], [line.came for line in lines]
+        late = [after - before for before, after in zip(produced, came, strict=True)]
+        gaps = [
+            (after - before) for before, after in zip(came, came[1:-1], strict=False)
+        ]  # the last line comes at once
+        own = [(after - before) for before, after in zip(produced, produced[1:-1], strict=False)]
+        assert len(gaps) == 11
+        assert min(own) >= PACE * 0.9
+        at_once = came[0] < produced[1]
+        if (
+            at_once
+            and statistics.median(late) < PACE / 2
+            and statistics.median(map(abs, map(float.__sub__, gaps, own))) < PACE / 2
+        ):
             return
-    raise AssertionError(f"an answer that took {said:.1f} s to say came at once")
+    raise AssertionError(f"tokens came {late} s after they were produced, {gaps} s apart instead of {own}")
+
+
+def together(*work: Callable[[], Any]) -> list[Any]:
+    with ThreadPoolExecutor(len(work)) as threads:
+        return [each.result() for each in [threads.submit(each) for each in work]]
+
+
+def test_an_answer_may_take_longer_than_one_that_does_not_stream(user: Browser) -> None:
+    """In the time of everybody: a chat that speaks slowly in each region, and a model that is silent all the while."""
+    tokens = len(user.stream(f"/{HOME}/chat", chat(QUESTION)).lines) - 1
+    seconds = SECONDS_OF_A_WHOLE_ANSWER + 2
+    slow = chat(QUESTION, stand_in_tokens_per_second=tokens / seconds)
+    question = {
+        "model": "orca-mini",
+        "prompt": "words",
+        "stream": False,
+        "options": {"stand_in_silent_seconds": seconds},
+    }
+    *said, generated = together(
+        *(lambda region=region: user.stream(f"/{region}/chat", slow) for region in REGIONS),
+        lambda: user.ask("POST", f"/{HOME}/generate", question),
+    )
+    for each in said:
+        assert each.whole
+        assert each.lines[-1].said["total_duration"] / 1e9 > SECONDS_OF_A_WHOLE_ANSWER
+    assert generated.json["total_duration"] / 1e9 > SECONDS_OF_A_WHOLE_ANSWER
+
+
+@contextmanager
+def faster(cloud: Cloud, scale: float = SCALE) -> Iterator[None]:
+    """Timeouts of API Gateway and of the balancers are over so much sooner."""
+    cloud.control(f"clock?scale={scale}", "POST")
+    try:
+        yield
+    finally:
+        cloud.control("clock?scale=1", "POST")
+
+
+def test_an_answer_may_take_five_minutes(cloud: Cloud, user: Browser) -> None:
+    """Where everything lasts a twentieth of its time, answers too: one that speaks all the while, one that thinks for four minutes."""
+    tokens = len(user.stream(f"/{HOME}/chat", chat(QUESTION)).lines) - 1
+    seconds = 300 / SCALE
+    steady = chat(QUESTION, stand_in_tokens_per_second=tokens / seconds)
+    silence = 0.8 * seconds
+    late = chat(QUESTION, stand_in_silent_seconds=silence, stand_in_tokens_per_second=tokens / (seconds - silence))
+    with faster(cloud):
+        said: list[Stream] = together(
+            *(lambda region=region: user.stream(f"/{region}/chat", steady) for region in REGIONS),
+            *(lambda region=region: user.stream(f"/{region}/chat", late) for region in REGIONS),
+        )
+    for each in said:
+        assert each.whole
+        assert each.lines[-1].said["total_duration"] / 1e9 >= seconds
+    for region, each in zip(REGIONS * 2, said, strict=True):
+        assert way(cloud, each.id)[-1]["region"] == region
+
+
+def test_shorter_timeouts_cut_it_off(cloud: Cloud, user: Browser) -> None:
+    """The other side: the same API without streaming, as another stage, and the same balancer with AWS's own idle timeout."""
+    late = chat(QUESTION, stand_in_silent_seconds=100 / SCALE)
+    with unstreamed(cloud, HOME) as stage:
+        whole = Browser(cloud, user.url.geturl().rpartition("/")[0] + f"/{stage}")
+        whole.token = user.token
+        assert whole.stream(f"/{HOME}/chat", chat("Are you there?")).whole
+        with faster(cloud):
+            cut = whole.ask("POST", f"/{HOME}/chat", late)
+        assert (cut.status, cut.json["message"]) == (504, "Endpoint request timed out")
+    with faster(cloud):
+        with idle_timeout(cloud, "lks-alb-zone-a", 60):
+            assert user.ask("POST", f"/{HOME}/chat", late).status == 504
+        assert user.stream(f"/{HOME}/chat", late).whole
+
+
+@contextmanager
+def unstreamed(cloud: Cloud, region: str) -> Iterator[str]:
+    """A stage for which the API was deployed as it is by default: answers are awaited whole, for 29 s."""
+    gateway, stage = cloud.client("apigateway", HOME), "whole"
+    api = next(each["id"] for each in gateway.get_rest_apis()["items"] if each["name"] == "lks-api-gateway")
+    resources = gateway.get_resources(restApiId=api, limit=500)["items"]
+    resource = next(each["id"] for each in resources if each["path"] == f"/{region}/{{proxy+}}")
+    which = {"restApiId": api, "resourceId": resource, "httpMethod": "POST"}
+    before = gateway.get_integration(**which)
+
+    def change(mode: str, milliseconds: int) -> None:
+        paths = {"/responseTransferMode": mode, "/timeoutInMillis": str(milliseconds)}
+        operations = [{"op": "replace", "path": path, "value": value} for path, value in paths.items()]
+        gateway.update_integration(**which, patchOperations=operations)
+
+    change("BUFFERED", SECONDS_OF_A_WHOLE_ANSWER * 1000)
+    try:
+        deployment = gateway.create_deployment(restApiId=api, stageName=stage)["id"]
+    finally:
+        change(before["responseTransferMode"], before["timeoutInMillis"])
+    try:
+        yield stage
+    finally:
+        gateway.delete_stage(restApiId=api, stageName=stage)
+        gateway.delete_deployment(restApiId=api, deploymentId=deployment)
+
+
+@contextmanager
+def idle_timeout(cloud: Cloud, name: str, seconds: int) -> Iterator[None]:
+    balancing = cloud.client("elbv2", HOME)
+    arn = balancing.describe_load_balancers(Names=[name])["LoadBalancers"][0]["LoadBalancerArn"]
+    key = "idle_timeout.timeout_seconds"
+    found = balancing.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+    before = next(each["Value"] for each in found if each["Key"] == key)
+
+    def change(value: str) -> None:
+        attributes = [{"Key": key, "Value": value}]
+        balancing.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+
+    change(str(seconds))
+    try:
+        yield
+    finally:
+        change(before)
 
 
 def test_a_rule_that_is_gone_blocks_the_way_and_is_named(cloud: Cloud, user: Browser) -> None:
@@ -279,27 +347,3 @@ def test_a_rule_that_is_gone_blocks_the_way_and_is_named(cloud: Cloud, user: Bro
             return
         time.sleep(0.5)
     raise AssertionError("the way is not open again")
-
-
-@pytest.mark.breaks
-def test_the_backup_answers_while_a_worker_is_gone(cloud: Cloud, user: Browser) -> None:
-    ec2, balancing = cloud.client("ec2", HOME), cloud.client("elbv2", HOME)
-    (group,) = balancing.describe_target_groups(Names=["lks-tg-chat-zone-a"])["TargetGroups"]
-
-    def healthy() -> set[str]:
-        found = balancing.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
-        return {each["Target"]["Id"] for each in found if each["TargetHealth"]["State"] == "healthy"}
-
-    lost, backup = sorted(healthy())
-    turns = [{"role": "user", "content": "Are you there?"}]
-    ec2.stop_instances(InstanceIds=[lost])
-    try:
-        for _ in range(4):  # in turn, one of two would be the lost one's
-            assert user.stream(f"/{HOME}/chat", {"model": "orca-mini", "messages": turns})[-1][1]["done"]
-            assert way(cloud, user.asked)[-1]["name"] == backup
-    finally:
-        ec2.start_instances(InstanceIds=[lost])
-    deadline = time.monotonic() + 120
-    while healthy() != {lost, backup}:
-        assert time.monotonic() < deadline, "the worker does not come back"
-        time.sleep(0.5)

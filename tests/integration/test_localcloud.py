@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import zipfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from localcloud.daemon import birth
 
+from ..fabric import topology
 from .conftest import free_port
 from .playbooks import ROOT, Cloud
 
@@ -141,37 +146,65 @@ def test_what_calls_carry_is_not_in_the_log(running):
     assert SECRET not in log
 
 
-CHILD = """
-import sys
-from localcloud import children, server
-process = children.spawn(["/bin/sleep", "600"])
-print(process.pid, flush=True)
-import socket
-port = int(sys.argv[1])
-server.serve(*(socket.create_server(("127.0.0.1", each)) for each in (port, port + 1)))
-"""
+FUNCTION = "export const handler = () => process.pid"
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_no_process_outlives_it(own, how):
-    server = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(own.port)], cwd=ROOT, env=own.environment, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    child = int(server.stdout.readline())
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            own.control("health")
-            break
-        except OSError:
-            time.sleep(0.1)
-    assert birth(child)
-    server.send_signal(how)
-    server.wait(30)
-    while birth(child) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not birth(child)
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_nothing_that_it_ran_outlives_it(own, how):
+    """An instance's service, a database, a function: whether it is stopped or killed."""
+    assert own.command("start", f"--port={own.port}", f"--hosts={ROOT / 'tests/fabric/hosts.yml'}").returncode == 0
+    pid = own.control("health")["pid"]
+
+    def client(service: str, region: str = topology.AWAY) -> Any:
+        return own.client(service, region)
+
+    rds, functions = client("rds"), client("lambda")
+    rds.create_db_instance(
+        DBInstanceIdentifier="left", Engine="postgres", DBInstanceClass="db.t3.micro", AllocatedStorage=20,
+        MasterUsername="boss", MasterUserPassword="first-word",
+    )  # fmt: skip
+    zone = topology.zone(client, topology.AWAY, "10.20", "left")
+    topology.profile(client, "left")
+    topology.launch(client, zone, "left", 1)
+    topology.configure(client, "left")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.mjs", FUNCTION)
+    functions.create_function(
+        FunctionName="left", Runtime="nodejs24.x", Role="arn:aws:iam::123456789012:role/LabRole",
+        Handler="index.handler", Code={"ZipFile": code.getvalue()},
+    )  # fmt: skip
+    functions.get_waiter("function_active_v2").wait(FunctionName="left")
+    assert int(functions.invoke(FunctionName="left")["Payload"].read())
+    topology.until(lambda: [each for each in own.control("hosts") if each["pid"]])
+    described = lambda: rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"]  # noqa: E731
+    topology.until(lambda: described() == "available")
+
+    left = descendants(pid)
+    commands = " ".join(Path(f"/proc/{each}/cmdline").read_text() for each in left)
+    for program in ("web.py", "bin/postgres", "postgres_tls.mjs", "bootstrap.mjs"):
+        assert program in commands
+    if how == "stop":
+        assert "was stopped" in own.command("stop", f"--port={own.port}").stdout
+    else:
+        os.kill(pid, signal.SIGKILL)
+    topology.until(lambda: not [each for each, begun in left.items() if birth(each) == begun])
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """All processes below one, with their births."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(entry.name))
+    found: dict[int, str] = {}
+    rest = [pid]
+    while rest:
+        below = parents.get(rest.pop(), [])
+        found |= {each: birth(each) for each in below}
+        rest += below
+    return found
 
 
 def test_many_connections_that_are_kept_open_hinder_nobody(running):

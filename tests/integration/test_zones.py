@@ -1,13 +1,18 @@
-"""Zones, kinds and the prefix are data: three zones in three regions, another prefix, another set of workers, with no playbook touched."""
+"""Zones, kinds and the prefix are data: three zones in three regions, another prefix, another set of workers, with no playbook touched.
+Its workers are an Ollama that runs already."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 
 from .conftest import free_port
-from .playbooks import Cloud
+from .playbooks import ROOT, Cloud
 
 ZONES = {
     "zone-a": {"zone_region": "us-east-1", "zone_cidr": "10.20.0.0/23"},
@@ -31,9 +36,28 @@ def own_cloud(tmp_path):
     cloud.stop()
 
 
-def test_three_zones_are_built_run_again_unchanged_and_removed(own_cloud, inventory):
-    arguments = ["-i", inventory(ZONES), "-e", json.dumps(VARIABLES)]
+@pytest.fixture
+def ollama(tmp_path):
+    """URL of a user's own."""
+    address = f"127.0.0.1:{free_port()}"
+    environment = {**os.environ, "OLLAMA_HOST": address, "OLLAMA_MODELS": str(tmp_path / "models")}
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "standin" / "ollama.py"), "serve"], env=environment, stderr=subprocess.DEVNULL
+    )
+    yield f"http://{address}"
+    process.kill()
+    process.wait()
+
+
+def test_three_zones_are_built_run_again_unchanged_and_removed(own_cloud, inventory, ollama):
+    arguments = ["-i", inventory(ZONES), "-e", json.dumps({**VARIABLES, "local_ollama_url": ollama})]
     own_cloud.play("site.yml", *arguments).must_succeed()
+
+    served = own_cloud.control("hosts")
+    assert len(served) == 12
+    assert {(each["url"], each["pid"]) for each in served} == {(ollama, None)}
+    with urllib.request.urlopen(f"{ollama}/api/tags") as answer:
+        assert [model["name"] for model in json.load(answer)["models"]] == ["orca-mini:latest"]
 
     for name, zone in ZONES.items():
         ec2 = own_cloud.client("ec2", zone["zone_region"])

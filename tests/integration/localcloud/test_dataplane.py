@@ -201,6 +201,24 @@ def test_a_stopped_instance_ends_its_process_and_serves_again_when_it_starts(doo
     assert both(door, top)[stopped]["pid"] != before
 
 
+def test_a_target_whose_checks_time_out_comes_back(door: Door, top: Topology) -> None:
+    slow, other = top.away.instances
+    pid = both(door, top)[slow]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: web(door, top)[slow] == "unhealthy")
+        found = door.clients("elbv2", AWAY).describe_target_health(TargetGroupArn=top.away.groups["web"])
+        assert {each["TargetHealth"].get("Reason") for each in found["TargetHealthDescriptions"]} == {
+            "Target.Timeout",
+            None,
+        }
+        assert {door.who(top)["INSTANCE"] for _ in range(4)} == {other}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    healthy(door, top)
+    assert both(door, top)[slow]["pid"] == pid
+
+
 def test_what_the_network_bars_is_named_fails_checks_and_comes_back(door: Door, top: Topology) -> None:
     ec2, rules = door.clients("ec2", AWAY), [permission(PORT, top.away.workers)]
     ec2.revoke_security_group_egress(GroupId=top.away.balancers, IpPermissions=rules)

@@ -5,19 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
-import signal
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ..conftest import free_port
 from ..playbooks import Cloud
 
 ROLE = "arn:aws:iam::123456789012:role/LabRole"
@@ -194,11 +190,41 @@ def test_a_change_is_another_environment_and_one_at_a_time(function: Function) -
     with pytest.raises(ClientError, match="ResourceConflict"):
         function.api.update_function_configuration(FunctionName="tried", MemorySize=512)
     function.settled()
-    after = function.invoke()["payload"]
-    assert (after["GREETING"], after["pid"] != before) == ("bye", True)
+    cold = function.invoke()
+    assert (cold["payload"]["GREETING"], cold["payload"]["pid"] != before) == ("bye", True)
+    assert "Memory Size: 256 MB" in cold["log"]
+    assert ["Init Duration" in each["log"] for each in (cold, function.invoke())] == [True, False]
     function.api.update_function_code(FunctionName="tried", ZipFile=packed(CODE.replace("hello'", "changed'")))
     function.settled()
     assert "changed" in function.invoke()["log"]
+
+
+def test_layers_bring_modules(client: Callable[[str], Any]) -> None:
+    modules = (
+        {"nodejs/node_modules/one/index.js": "module.exports = 'first'", "nodejs/node_modules/two.js": "module.exports = 2"},
+        {"nodejs/node_modules/one/index.js": "module.exports = 'over it'", "nodejs/node24/node_modules/three/index.mjs": "export default 3",
+         "nodejs/node24/node_modules/three/package.json": '{"exports": "./index.mjs"}'},
+    )  # fmt: skip
+    api, arns = client("lambda"), []
+    for number, files in enumerate(modules):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        made = api.publish_layer_version(LayerName=f"layer{number}", Content={"ZipFile": content.getvalue()})
+        arns.append(made["LayerVersionArn"])
+    code = """
+import { createRequire } from 'node:module'
+import one from 'one'
+import three from 'three'
+export const handler = () => [one, createRequire(import.meta.url)('two'), three]
+"""
+    function = Function(client, "layered", packed(code), Layers=arns)
+    assert function.invoke()["payload"] == ["over it", 2, 3]
+    api.update_function_configuration(FunctionName="layered", Layers=[])
+    function.settled()
+    assert function.invoke()["payload"]["errorType"] == "Runtime.ImportModuleError"
+    api.delete_function(FunctionName="layered")
 
 
 def test_interfaces_outlive_the_function_for_a_while(client: Callable[[str], Any]) -> None:
@@ -222,20 +248,3 @@ def test_interfaces_outlive_the_function_for_a_while(client: Callable[[str], Any
     while found():
         assert time.monotonic() < deadline
         time.sleep(0.2)
-
-
-def test_a_killed_cloud_leaves_no_process(client: Callable[[str], Any], tmp_path: Path) -> None:
-    import boto3
-
-    cloud = Cloud(free_port(), tmp_path)
-    assert cloud.command("start", f"--port={cloud.port}").returncode == 0
-    url = f"http://127.0.0.1:{cloud.port}"
-    keys = {"aws_access_key_id": "localcloud", "aws_secret_access_key": "localcloud"}
-    function = Function(lambda name: boto3.client(name, "us-east-1", endpoint_url=url, **keys), "left", packed(CODE))
-    pid = function.invoke()["payload"]["pid"]
-    os.kill(int((tmp_path / str(cloud.port) / "pid").read_text().split()[0]), signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    cloud.stop()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ..playbooks import Cloud
 from .postgres_client import LoginFailed, login
 
 NAME = "instance"
@@ -41,11 +42,11 @@ def network(client: Callable[[str], Any], rds: Any) -> dict[str, Any]:
     return {"groups": groups, "subnets": subnet_ids, "ec2": ec2}
 
 
-def wait(rds: Any, what: str) -> None:
+def wait(rds: Any, what: str, name: str = NAME) -> None:
     waiter = rds.get_waiter(what)
     waiter.config.delay = 0.2
     waiter.config.max_attempts = 200
-    waiter.wait(DBInstanceIdentifier=NAME)
+    waiter.wait(DBInstanceIdentifier=name)
 
 
 def interfaces(network: dict[str, Any]) -> list[dict[str, Any]]:
@@ -144,15 +145,108 @@ def test_an_instance_lives(client: Callable[[str], Any], rds: Any, network: dict
     rds.delete_db_parameter_group(DBParameterGroupName="parameters")
 
 
-def trusted(client: Callable[[str], Any]) -> str:
-    """Path of RDS's certificates, asked of a function: where Lambda's runtimes have them."""
+KNOCK = """
+import net from 'node:net'
+export const handler = ({ host, port }) => new Promise((resolve, reject) => {
+  const socket = net.connect({ host, port }, () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))) // asks for TLS
+  socket.on('error', reject)
+  socket.on('data', (data) => { socket.destroy(); resolve(data.toString()) })
+  setTimeout(() => { socket.destroy(); resolve('') }, 1500)
+})
+"""
+
+
+def test_a_function_reaches_a_database_as_the_network_lets_it(
+    service_cloud: Cloud, client: Callable[[str], Any], rds: Any
+) -> None:
+    ec2, functions = client("ec2"), client("lambda")
+    vpc = ec2.create_vpc(CidrBlock="10.21.0.0/23")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.21.{number}.0/24", AvailabilityZone=f"us-east-1{letter}")["Subnet"]
+        for number, letter in enumerate("ab")
+    ]
+    subnet_ids = [each["SubnetId"] for each in subnets]
+    groups = {
+        name: ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        for name in ("function", "database")
+    }
+    rds.create_db_subnet_group(DBSubnetGroupName="reached", DBSubnetGroupDescription="d", SubnetIds=subnet_ids)
+    rds.create_db_instance(
+        DBInstanceIdentifier="reached",
+        Engine="postgres",
+        DBInstanceClass="db.t3.micro",
+        AllocatedStorage=20,
+        MasterUsername="boss",
+        MasterUserPassword="first-word",
+        DBSubnetGroupName="reached",
+        VpcSecurityGroupIds=[groups["database"]],
+        PubliclyAccessible=False,
+    )
+    inside = {"SubnetIds": subnet_ids, "SecurityGroupIds": [groups["function"]]}
+    for name, config in (("inside", {"VpcConfig": inside}), ("outside", {})):
+        functions.create_function(
+            FunctionName=name,
+            Runtime="nodejs24.x",
+            Role="arn:aws:iam::123456789012:role/LabRole",
+            Handler="index.handler",
+            Code={"ZipFile": packed(KNOCK)},
+            Timeout=10,
+            **config,
+        )
+    for name in ("inside", "outside"):
+        functions.get_waiter("function_active_v2").wait(FunctionName=name)
+    wait(rds, "db_instance_available", "reached")
+    endpoint = rds.describe_db_instances(DBInstanceIdentifier="reached")["DBInstances"][0]["Endpoint"]
+    event = json.dumps({"host": endpoint["Address"], "port": endpoint["Port"]})
+    log = service_cloud.home / str(service_cloud.port) / "server.log"
+
+    def answer(name: str) -> str:
+        return str(json.loads(functions.invoke(FunctionName=name, Payload=event)["Payload"].read()))
+
+    rule = {
+        "GroupId": groups["database"],
+        "IpPermissions": [
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 5432,
+                "ToPort": 5432,
+                "UserIdGroupPairs": [{"GroupId": groups["function"]}],
+            }
+        ],
+    }
+    try:
+        assert answer("inside") == ""
+        named = f"function inside does not reach database reached: {groups['database']} "
+        assert named in log.read_text()
+        assert "has no ingress rule for tcp 5432" in log.read_text().partition(named)[2].splitlines()[0]
+        ec2.authorize_security_group_ingress(**rule)
+        assert answer("inside") == "S"
+        assert answer("outside") == ""
+        assert "function outside does not reach database reached: " in log.read_text()
+        ec2.revoke_security_group_ingress(**rule)
+        assert answer("inside") == ""
+    finally:
+        for name in ("inside", "outside"):
+            functions.delete_function(FunctionName=name)
+        rds.delete_db_instance(DBInstanceIdentifier="reached", SkipFinalSnapshot=True)
+        wait(rds, "db_instance_deleted", "reached")
+        rds.delete_db_subnet_group(DBSubnetGroupName="reached")
+
+
+def packed(text: str) -> bytes:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.mjs", "export const handler = () => process.env.NODE_EXTRA_CA_CERTS")
+        archive.writestr("index.mjs", text)
+    return code.getvalue()
+
+
+def trusted(client: Callable[[str], Any]) -> str:
+    """Path of RDS's certificates, asked of a function: where Lambda's runtimes have them."""
+    code = packed("export const handler = () => process.env.NODE_EXTRA_CA_CERTS")
     functions = client("lambda")
     role = "arn:aws:iam::123456789012:role/LabRole"
     functions.create_function(
-        FunctionName="tell", Runtime="nodejs24.x", Role=role, Handler="index.handler", Code={"ZipFile": code.getvalue()}
+        FunctionName="tell", Runtime="nodejs24.x", Role=role, Handler="index.handler", Code={"ZipFile": code}
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="tell")
     answer = json.loads(functions.invoke(FunctionName="tell")["Payload"].read())

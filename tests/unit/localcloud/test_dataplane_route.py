@@ -13,8 +13,9 @@ import pytest
 from aiohttp import web as http
 
 from localcloud import loopback
-from localcloud.dataplane import hosts, upstream
-from localcloud.dataplane.health import REGISTER, Health
+from localcloud.dataplane import checks, hosts, upstream
+from localcloud.dataplane.clock import Clock
+from localcloud.dataplane.health import PASSED, REGISTER, Health
 from localcloud.dataplane.messages import Answer, Blocked, Broken, Headers, Hop, Request
 from localcloud.dataplane.picture import PICTURES
 from localcloud.dataplane.route import Journey, send
@@ -146,6 +147,27 @@ def test_rules_answer_by_themselves(top: Topology) -> None:
     run(attempt())
 
 
+def test_a_listener_adds_headers_to_every_answer(top: Topology, aws: Callable[..., Any]) -> None:
+    def add(value: str) -> None:
+        key = "routing.http.response.access_control_allow_origin.header_value"
+        attributes = [{"Key": key, "Value": value}]
+        aws("elbv2", AWAY).modify_listener_attributes(ListenerArn=top.away.listener, Attributes=attributes)
+
+    async def attempt(expected: list[str]) -> None:
+        async with serving(top, 0, 1):
+            for target in ("/", "/elsewhere", "/web/who"):  # a rule's own answers, and a target's
+                answer = await ask(top, target)
+                got = [value for key, value in answer.headers if key.lower() == "access-control-allow-origin"]
+                assert got == expected, target
+                await answer.body.aclose()  # type: ignore[attr-defined]
+
+    run(attempt([]))
+    add("*")
+    run(attempt(["*"]))
+    add("")
+    run(attempt([]))
+
+
 def test_a_rule_that_is_taken_away_blocks_and_is_named_and_put_back_lets_through(
     top: Topology, aws: Callable[..., Any]
 ) -> None:
@@ -216,6 +238,43 @@ def test_an_instance_reaches_what_its_groups_let_it_reach(top: Topology, aws: Ca
         ec2.revoke_security_group_egress(GroupId=top.away.workers, IpPermissions=rule)
 
 
+def test_a_network_balancer_leads_to_an_instance_that_sees_its_client(top: Topology, aws: Callable[..., Any]) -> None:
+    elbv2, ec2 = aws("elbv2", AWAY), aws("ec2", AWAY)
+    client, target = top.away.instances
+    group = elbv2.create_target_group(
+        Name="route-tcp", Protocol="TCP", Port=PORT, VpcId=top.away.vpc, TargetType="instance"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": target}])
+    forward = [{"Type": "forward", "TargetGroupArn": group}]
+    listener = elbv2.create_listener(
+        LoadBalancerArn=top.away.nlb["LoadBalancerArn"], Protocol="TCP", Port=81, DefaultActions=forward
+    )["Listeners"][0]["ListenerArn"]
+    # A balancer keeps its client's address, and not its security groups.
+    out, inward = ([permission(port, f"{top.away.block}.0.0/16")] for port in (81, PORT))
+    request = Request("GET", "/web/who", [("Host", "api.example.com")])
+
+    async def attempt() -> None:
+        async with serving(top, 0, 1):
+            asked = (f"instance:{client}", AWAY, top.away.nlb["DNSName"], 81, request)
+            with pytest.raises(Blocked, match=f"{top.away.workers} of {target} has no ingress rule for tcp {PORT}"):
+                await send(*asked)
+            ec2.authorize_security_group_ingress(GroupId=top.away.workers, IpPermissions=inward)
+            answer = await send(*asked)
+            assert answer.status == 200
+            assert [hop.kind for hop in answer.hops] == ["network-load-balancer", "target-group", "instance"]
+            assert answer.hops[-1].name == target
+            await answer.body.aclose()  # type: ignore[attr-defined]
+
+    ec2.authorize_security_group_egress(GroupId=top.away.workers, IpPermissions=out)
+    try:
+        run(attempt())
+    finally:
+        ec2.revoke_security_group_egress(GroupId=top.away.workers, IpPermissions=out)
+        ec2.revoke_security_group_ingress(GroupId=top.away.workers, IpPermissions=inward)
+        elbv2.delete_listener(ListenerArn=listener)
+        elbv2.delete_target_group(TargetGroupArn=group)
+
+
 def test_a_link_leads_to_its_own_balancer_whatever_the_host(top: Topology) -> None:
     async def attempt() -> None:
         assert await text(await ask(top, "/", host="anything.example.com")) == "works"
@@ -251,6 +310,21 @@ def test_without_any_target_a_balancer_says_unavailable(top: Topology, aws: Call
         run(expect(top, 503))
     finally:
         elbv2.register_targets(TargetGroupArn=group, Targets=targets)
+
+
+def test_a_check_that_cannot_be_made_has_failed_and_the_next_one_counts_again(
+    top: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        async with serving(top, 0, 1):
+            picture = PICTURES.current()
+            check = next(each for each in checks.wanted(picture) if each.target.target == top.away.instances[0])
+            with monkeypatch.context() as patched:
+                patched.setattr(upstream, "fetch", None)  # whatever is wrong with the local cloud itself
+                assert (await check.verdict(picture)).reason == "Elb.InternalError"
+            assert await check.verdict(picture) == PASSED
+
+    run(attempt())
 
 
 async def expect(top: Topology, status: int) -> None:
@@ -324,6 +398,14 @@ def test_the_shortest_idle_timeout_on_the_way_counts(top: Topology) -> None:
     for seconds, who in ((350.0, "far"), (60.0, "near"), (350.0, "last")):
         journey.waits(Patience(seconds, who))
     assert journey.patience == Patience(60.0, "near")
+
+
+def test_where_time_is_faster_patience_is_over_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "CLOCK", Clock(20))
+    assert Patience(900.0, "near").lasts == 45
+    for nonsense in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="must be more than 0"):
+            Clock().set(nonsense)
 
 
 def test_forwards_are_weighed(top: Topology, aws: Callable[..., Any]) -> None:

@@ -21,9 +21,24 @@ SERVE = {
     "port": "{{ port }}",
     "command": ["{{ python }}", "-m", "http.server", "--bind", "{{ address }}", "{{ port }}"],
 }
+# It fails each second time that it is started.
+FLAKY = """
+import http.server, os, sys
+with open(os.environ["STARTS"], "a+") as file:
+    file.write("x")
+    file.seek(0)
+    if len(file.read()) % 2 == 0:
+        sys.exit(1)
+http.server.HTTPServer((sys.argv[1], int(sys.argv[2])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
 ENTRIES: list[dict[str, Any]] = [
     {"playbook": "serve.yml", "serve": {**SERVE, "port": 18080, "environment": {"MODE": "{{ mode }}"}}},
     {"playbook": "again.yml", "serve": {**SERVE, "port": 18081, "restart_seconds": 0.1}},
+    {
+        "playbook": "flaky.yml",
+        "serve": {**SERVE, "port": 18083, "command": ["{{ python }}", "-c", FLAKY, "{{ address }}", "{{ port }}"],
+                  "environment": {"STARTS": "{{ here }}/starts"}, "restart_seconds": 0.1},
+    },
     {"playbook": "broken.yml", "serve": {"port": 18082, "command": ["{{ python }}", "-c", "raise SystemExit('no store')"]}},
     {
         "playbook": "store.yml",
@@ -115,6 +130,17 @@ def test_a_service_that_fails_is_started_again(workers: Workers, place: dict[str
     os.kill(first, signal.SIGKILL)
     until(lambda: pid(workers, place, 18081) not in (0, first))
     until(lambda: workers.place(place["instance"], 18081))
+
+
+def test_a_service_whose_restart_fails_is_tried_again(workers: Workers, place: dict[str, str], tmp_path: Path) -> None:
+    apply(workers, place, "flaky.yml")
+    first = pid(workers, place, 18083)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: (tmp_path / "starts").read_text() == "xxx")
+    until(lambda: workers.place(place["instance"], 18083))
+    (listed,) = workers.listed()
+    assert listed["url"] == workers.place(place["instance"], 18083)
+    assert listed["pid"] not in (None, first)
 
 
 def test_a_service_that_cannot_start_fails_with_its_last_words(workers: Workers, place: dict[str, str]) -> None:

@@ -111,6 +111,14 @@ def test_chat_streams_objects(client):
     assert whole["message"]["content"] == "".join(part["message"]["content"] for part in parts)
 
 
+def test_a_question_may_ask_for_a_slow_answer(client):
+    options = {"stand_in_silent_seconds": 0.3, "stand_in_tokens_per_second": 10, "num_predict": 3}
+    asked = {"model": "llama3", "messages": [{"role": "user", "content": "What is a verb?"}], "options": options}
+    assert client.lines("/api/chat", asked)[-1]["total_duration"] >= 0.6e9
+    options["stand_in_tokens_per_second"] = -1
+    assert client.call("POST", "/api/chat", asked)[0] == 400
+
+
 def test_generate_gives_scores_as_json(client):
     answer = client.json("/api/generate", {"model": "llama3", "prompt": "Score this conversation.", "stream": False})
     scores = json.loads(answer["response"])
