@@ -58,7 +58,11 @@ def test_prefix_lists_that_rules_and_routes_name_are_told_with_what_they_hold(mo
         ec2.create_managed_prefix_list(
             PrefixListName=name, MaxEntries=2, AddressFamily="IPv4", Entries=[{"Cidr": cidr, "Description": name}]
         )["PrefixList"]["PrefixListId"]
-        for name, cidr in (("of-a-rule", "192.0.2.0/24"), ("of-a-route", "198.51.100.0/24"), ("of-nothing", "10.0.0.0/8"))
+        for name, cidr in (
+            ("of-a-rule", "192.0.2.0/24"),
+            ("of-a-route", "198.51.100.0/24"),
+            ("of-nothing", "10.0.0.0/8"),
+        )
     ]
     vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
     group = ec2.create_security_group(GroupName="lists", Description="Lists", VpcId=vpc)["GroupId"]
