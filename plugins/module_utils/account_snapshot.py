@@ -457,7 +457,7 @@ class Counter:
             self.calls[place] = self.calls.get(place, 0) + 1
 
 
-def take_snapshot(make_client, regions, options):
+def take_snapshot(make_client, regions, options, progress):
     """Looks at all regions side by side. make_client(service, region) is called here, never in a thread.
 
     A part that AWS refuses is named in C(refused) and is missing in its region, which is not the same as an empty one.
@@ -471,10 +471,13 @@ def take_snapshot(make_client, regions, options):
     ):
 
         def start(place, table, found):
-            return [
+            jobs = [
                 (place, name, parts.submit(function, places[place], found))
                 for name, (_service, function) in table.items()
             ]
+            for _place, _name, job in jobs:
+                job.add_done_callback(lambda _job: progress.step(place))
+            return jobs
 
         def collect(jobs):
             for place, name, job in jobs:
@@ -492,6 +495,7 @@ def take_snapshot(make_client, regions, options):
             for client in clients.values():
                 counter.watch(client, place)
             places[place] = Place(region, clients, details, options)
+            progress.expect(place, sum(map(len, tables)))
             jobs += start(place, tables[0], {})
         collect(jobs)
         after = []

@@ -100,7 +100,6 @@ import contextlib
 import json
 import os
 import signal
-import threading
 import time
 import uuid
 from datetime import UTC, datetime
@@ -117,6 +116,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.lks.llm.plugins.module_utils.probing import hosts, journey
 from ansible_collections.lks.llm.plugins.module_utils.probing.http import Api
 from ansible_collections.lks.llm.plugins.module_utils.probing.user import ThrowawayUser
+from ansible_collections.lks.llm.plugins.module_utils.progress import Progress
 from ansible_collections.lks.llm.plugins.module_utils.resource_sweep import describe_failure
 from ansible_collections.lks.llm.plugins.module_utils.verify.expectations import complete
 from ansible_collections.lks.llm.plugins.module_utils.verify.probe_plan import plan
@@ -139,19 +139,6 @@ def listen_to_signals(handler):
         signal.signal(number, handler)
 
 
-class Progress:
-    def __init__(self, path):
-        self.path = path
-        self.lock = threading.Lock()
-        self.done = 0
-
-    def __call__(self, step):
-        if self.path:
-            with self.lock, contextlib.suppress(OSError), Path(self.path).open("a", encoding="utf-8") as file:
-                self.done += 1
-                file.write(json.dumps({"row": "probes", "done": self.done, "step": step}) + "\n")
-
-
 def client_maker(module):
     _region, endpoint, params = get_aws_connection_info(module)
     config = params.pop("aws_config", None) or Config()
@@ -168,15 +155,15 @@ def client_maker(module):
 class Probes:
     """What is written down, as it grows. Clients are made beforehand: threads may share but not make them."""
 
-    def __init__(self, make_client, found, timeout, tell):
+    def __init__(self, make_client, found, timeout, progress):
         self.plan = found
         self.timeout = timeout
-        self.tell = tell
+        self.progress = progress
         self.not_probed = {}
         self.workers = []
         self.database = {}
         self.user = {}
-        self.api = Api(found["api"].get("url", ""), timeout, tell)
+        self.api = Api(found["api"].get("url", ""), timeout, lambda name: progress.step(journey.ROWS[name]))
         self.throwaway = None
         self.token = ""
         self.ssm = {each["region"]: make_client("ssm", each["region"]) for each in found["workers"] if "region" in each}
@@ -191,6 +178,9 @@ class Probes:
 
     def run(self):
         """Raises Ended when the run is told to end; the user is gone even then."""
+        zones = len(self.plan["zones"])
+        for row, whole in {**journey.expected_requests(zones), "workers": zones, "database": 1}.items():
+            self.progress.expect(row, whole)
         try:
             workers = [lambda each=each: self.ask_workers(each) for each in self.plan["workers"]]
             journey.together(self.ask_api, self.ask_database, *workers)
@@ -222,13 +212,11 @@ class Probes:
             self.not_probed["user"] = f"no user could be made: {describe_failure(e)}"
             return
         self.user["name"] = user.address
-        self.tell("user")
         try:
             self.token = user.sign_in()
         except (ClientError, BotoCoreError, LookupError) as e:
             self.user["error"] = describe_failure(e) if not isinstance(e, LookupError) else str(e)
             return
-        self.tell("sign in")
         journey.together(
             lambda: self.not_probed.update(journey.ask_models(self.api, self.plan["zones"], self.token)),
             lambda: journey.keep_conversation(self.api, self.token),
@@ -272,7 +260,7 @@ class Probes:
                     self.workers.append({**entry, "status": status, "models": models, "output": said})
         except (ClientError, BotoCoreError) as e:
             self.not_probed[subject] = f"they could not be asked by Run Command: {describe_failure(e)}"
-        self.tell(subject)
+        self.progress.step("workers")
 
     def ask_database(self):
         planned = self.plan["database"]
@@ -290,7 +278,7 @@ class Probes:
             self.not_probed["database"] = f"{planned['function']} is of a version that cannot tell"
             return
         self.database = {"function": planned["function"], **({"error": error} if error else said)}
-        self.tell("database")
+        self.progress.step("database")
 
     def to_dict(self):
         return {

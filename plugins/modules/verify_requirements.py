@@ -97,7 +97,7 @@ score:
   returned: always
   type: dict
   sample: {"points": 250, "earned": 248, "percent": 99, "pass": 135, "fail": 1, "blocked": 0, "unseen": 0}
-failed:
+failing:
   description: The ids of the checks that fail.
   returned: always
   type: list
@@ -188,7 +188,7 @@ def main():
         verified=report["verified"],
         text=render_text(report),
         score=report["score"],
-        failed=[result["id"] for result in report["results"] if result["status"] == "fail"],
+        failing=[result["id"] for result in report["results"] if result["status"] == "fail"],
         files=files,
     )
 

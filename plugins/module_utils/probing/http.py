@@ -43,7 +43,7 @@ def keep(headers):
 class Api:
     """Asks the API at a URL. Every request ends in requests, whatever came of it; threads may share one."""
 
-    def __init__(self, url, timeout, tell=lambda step: None):
+    def __init__(self, url, timeout, tell=lambda name: None):
         self.url = url.rstrip("/")
         self.timeout = timeout
         self.tell = tell
@@ -73,7 +73,7 @@ class Api:
             if entry["status"] != THROTTLED:
                 break
         self.requests.append(entry)
-        self.tell(f"{name} {zone}".strip())
+        self.tell(name)
         return entry
 
     def try_once(self, entry, body, token, headers, read):

@@ -13,6 +13,12 @@ from datetime import UTC, datetime
 from ansible_collections.lks.llm.plugins.module_utils.probing.http import came_at_once, read_stream
 from ansible_collections.lks.llm.plugins.module_utils.probing.user import subject_of
 
+# What is counted together where progress is shown.
+ROWS = {
+    **dict.fromkeys(("preflight", "stranger", "forged"), "strangers"),
+    **dict.fromkeys(("tags", "embed", "chat"), "models"),
+    **dict.fromkeys(("save", "list", "read", "change", "delete", "gone", "other", "forget"), "conversations"),
+}
 WORDS = 32  # tokens that a chat is asked for: enough to see it stream
 QUESTION = "Tell me in a few words what a verb is."
 
@@ -34,6 +40,11 @@ def together(*jobs):
         thread.join()
     if failures:
         raise failures[0]
+
+
+def expected_requests(zones):
+    """How many requests a row has, where each is answered at once."""
+    return {"strangers": 1 + 3 * (1 + 2 * zones), "models": 3 * zones, "conversations": 7}
 
 
 def ask_preflight(api, path, method, zone=""):
