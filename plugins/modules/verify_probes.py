@@ -36,6 +36,12 @@ options:
       - As in M(lks.llm.verify_requirements).
     type: dict
     required: true
+  areas:
+    description:
+      - What is probed for these areas alone. All by default.
+    type: list
+    elements: str
+    choices: [general, network, storage, security_groups, workers, balancing, database, function, api, sign_in, operations]
   enabled:
     description:
       - With V(false) nothing is asked, and the file says so.
@@ -119,7 +125,8 @@ from ansible_collections.lks.llm.plugins.module_utils.probing.user import Throwa
 from ansible_collections.lks.llm.plugins.module_utils.progress import Progress
 from ansible_collections.lks.llm.plugins.module_utils.resource_sweep import describe_failure
 from ansible_collections.lks.llm.plugins.module_utils.verify.expectations import complete
-from ansible_collections.lks.llm.plugins.module_utils.verify.probe_plan import plan
+from ansible_collections.lks.llm.plugins.module_utils.verify.probe_plan import choose_areas, plan
+from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import AREAS
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import System
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -309,7 +316,8 @@ def probe(module):
         system = System(snapshot, complete(params["expectations"]))
     except (OSError, ValueError) as e:
         module.fail_json(msg=f"Could not take the snapshot {params['snapshot']} and the expectations together: {e}")
-    probes = Probes(client_maker(module), plan(system), params["timeout"], Progress(params["progress"]))
+    chosen = choose_areas(plan(system), params["areas"])
+    probes = Probes(client_maker(module), chosen, params["timeout"], Progress(params["progress"]))
     listen_to_signals(end)
     try:
         probes.run()
@@ -324,6 +332,7 @@ def main():
             "path": {"type": "path", "required": True},
             "snapshot": {"type": "path", "required": True},
             "expectations": {"type": "dict", "required": True},
+            "areas": {"type": "list", "elements": "str", "choices": list(AREAS)},
             "enabled": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 240},
             "progress": {"type": "path"},

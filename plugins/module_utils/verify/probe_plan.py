@@ -61,3 +61,17 @@ def plan(system):
         "workers": [{"zone": zone.name, **attempt(workers, system, zone)} for zone in system.zones],
         "database": attempt(database, system),
     }
+
+
+def choose_areas(found, areas):
+    """The plan without what only areas that were not chosen (all when None) would judge."""
+    not_chosen = {"why": "its area was not chosen"}
+    if areas is None:
+        return found
+    workers = found["workers"]
+    return {
+        **found,
+        "api": found["api"] if {"api", "function", "sign_in"} & set(areas) else not_chosen,
+        "workers": workers if "workers" in areas else [{"zone": each["zone"], **not_chosen} for each in workers],
+        "database": found["database"] if "database" in areas else not_chosen,
+    }

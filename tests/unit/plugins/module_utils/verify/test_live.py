@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS, PROBES
 from ansible_collections.lks.llm.plugins.module_utils.verify.expectations import complete
 from ansible_collections.lks.llm.plugins.module_utils.verify.judging import FAIL, PASS, UNPROBED, evaluate
+from ansible_collections.lks.llm.plugins.module_utils.verify.probe_plan import choose_areas, plan
 from ansible_collections.lks.llm.plugins.module_utils.verify.report import build_report
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_html import render_html
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_junit import render_junit
@@ -230,6 +231,40 @@ def test_reports_show_what_was_probed_and_what_was_not():
         {"what": "The database is spoken to with TLS alone", "why": "there is no function that tells"}
     ]
     assert "D-1.probe_tls" not in {result["id"] for result in found["results"]}
+
+
+def planned(**parts: Any) -> dict:
+    home = {"vpcs": [{"VpcId": "vpc-1", "CidrBlock": "172.32.0.0/23"}], "subnets": [], "associations": [], **parts}
+    regions = {"us-east-1": {**SNAPSHOT["regions"]["us-east-1"], **home}, "us-west-2": {"vpcs": []}}
+    return plan(System({**SNAPSHOT, "regions": regions}, complete({"zones": ZONES})))
+
+
+def test_what_can_be_probed_is_found_in_the_snapshot_and_what_cannot_says_why():
+    worker = {"InstanceId": "i-1", "VpcId": "vpc-1", "State": {"Name": "running"}}
+    api = {"id": "abc", "name": "lks-api", "resources": [], "stages": [{"stageName": "v1"}]}
+    association = {
+        "Name": "AWS-ApplyAnsiblePlaybooks",
+        "AssociationId": "1",
+        "Parameters": {"PlaybookFile": ["models_check.yml"]},
+    }
+    function = {"FunctionName": "lks-conversations-migrate"}
+    found = planned(instances=[worker], rest_apis=[api], associations=[association], functions=[function])
+    assert found["api"] == {"url": "https://abc.execute-api.us-east-1.amazonaws.com/v1"}
+    assert found["user"] == {"pool": {"Id": "us-east-1_1"}, "client_id": "client", "region": "us-east-1"}
+    assert found["workers"][0]["question"] == [association["Name"], association["Parameters"]]
+    assert found["workers"] == [
+        {**found["workers"][0], "zone": "zone-a", "region": "us-east-1", "instances": ["i-1"]},
+        {"zone": "zone-b", "why": "zone-b has no VPC"},
+    ]
+    assert found["database"] == {"function": "lks-conversations-migrate", "region": "us-east-1"}
+    by_hand = planned(instances=[worker], functions=[])
+    assert by_hand["workers"][0]["question"][0] == "AWS-RunShellScript"
+    assert "there is no function" in by_hand["database"]["why"]
+    assert by_hand["api"] == {"why": "there is no API"}
+    some = choose_areas(found, ["workers"])
+    assert some["workers"] == found["workers"]
+    assert some["api"] == some["database"] == {"why": "its area was not chosen"}
+    assert choose_areas(found, None) == found
 
 
 def test_without_probes_each_counts_as_not_probed():
