@@ -130,14 +130,14 @@ class TestProbesThatAreEnded:
 
         fork = multiprocessing.get_context("fork")
         receiver, sender = fork.Pipe(duplex=False)
-        known = {"region": HOME, "endpoint_url": f"http://127.0.0.1:{cloud.port}"}
+        known: dict = {"region": HOME, "endpoint_url": f"http://127.0.0.1:{cloud.port}"}
         known |= {"access_key": "localcloud", "secret_key": "localcloud", "_ansible_check_mode": False}
         process = fork.Process(target=run_module, args=(verify_probes, {**known, **arguments}, sender))
         process.start()
         deadline = time.monotonic() + 60
         while not probe_users(cloud):
             assert process.is_alive() and time.monotonic() < deadline, "it never had a user"
-        os.kill(process.pid, number)
+        os.kill(process.pid or 0, number)
         process.join(60)
         assert not process.is_alive()
         assert not Path(arguments["path"]).exists()

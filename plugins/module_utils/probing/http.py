@@ -99,7 +99,7 @@ class Api:
 
 def read_stream(answer, began):
     """What a stream of JSON lines said, and when."""
-    found = {"lines": 0, "garbled": 0, "first_byte": 0.0, "last_byte": 0.0, "last": {}, "text": ""}
+    found: dict = {"lines": 0, "garbled": 0, "first_byte": 0.0, "last_byte": 0.0, "last": {}, "text": ""}
     for line in iter(lambda: answer.readline(LARGEST), b""):
         if not line.strip():
             continue

@@ -17,12 +17,12 @@ from ansible_collections.lks.llm.plugins.module_utils.verify.report_junit import
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_text import render_text
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import System
 
-ZONES = [
+ZONES: list[dict] = [
     {"name": "zone-a", "region": "us-east-1", "cidr": "172.32.0.0/23", "home": True},
     {"name": "zone-b", "region": "us-west-2", "cidr": "10.10.0.0/23"},
 ]
-POOL = {"Id": "us-east-1_1", "Name": "lks-users", "Clients": [{"ClientName": "lks-web", "ClientId": "client"}]}
-SNAPSHOT = {
+POOL: dict = {"Id": "us-east-1_1", "Name": "lks-users", "Clients": [{"ClientName": "lks-web", "ClientId": "client"}]}
+SNAPSHOT: dict = {
     "regions": {"us-east-1": {"user_pools": [POOL], "rest_apis": []}, "us-west-2": {}},
     "global": {},
     "refused": [],
@@ -45,7 +45,7 @@ def request(name: str, asked: str, status: int = 200, body: Any = None, **more: 
 
 def of_zone(name: str, path: str) -> list[dict]:
     refused = {"status": "error", "message": "Unauthorized"}
-    chat = {
+    chat: dict = {
         "lines": 9,
         "garbled": 0,
         "first_byte": 0.12,
@@ -242,7 +242,7 @@ def planned(**parts: Any) -> dict:
 def test_what_can_be_probed_is_found_in_the_snapshot_and_what_cannot_says_why():
     worker = {"InstanceId": "i-1", "VpcId": "vpc-1", "State": {"Name": "running"}}
     api = {"id": "abc", "name": "lks-api", "resources": [], "stages": [{"stageName": "v1"}]}
-    association = {
+    association: dict = {
         "Name": "AWS-ApplyAnsiblePlaybooks",
         "AssociationId": "1",
         "Parameters": {"PlaybookFile": ["models_check.yml"]},
