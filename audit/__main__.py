@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -44,12 +45,16 @@ def tagged(tag: tuple[str, str], regions: list[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def spell(finding: Finding) -> str:
-    return (
-        f"  {finding.severity:<8}  {finding.tool} {finding.check}\n"
-        f"            {finding.name} in {finding.region} ({finding.resource})\n"
-        f"            {finding.title}: {finding.message}"
-    )
+def spell(findings: list[Finding]) -> str:
+    """Check by check, with all that each is about."""
+    lines = []
+    for place, found in itertools.groupby(
+        findings, key=lambda each: (each.severity, each.tool, each.check, each.title)
+    ):
+        severity, tool, check, title = place
+        lines.append(f"  {severity} {tool} {check}: {title}")
+        lines += [f"      {each.name} in {each.region} ({each.resource}): {each.message}" for each in found]
+    return "\n".join(lines)
 
 
 def scan(options: argparse.Namespace) -> list[Finding]:
@@ -84,7 +89,7 @@ def audit(options: argparse.Namespace) -> int:
         print(f"No finding any more for the answer to {answer.tool} {answer.check} on {', '.join(answer.resources)}")
     if open_ones:
         print(f"\n{len(open_ones)} without an answer: mend them in the playbooks, or answer them in {ANSWERS.name}")
-        print(*map(spell, open_ones), sep="\n")
+        print(spell(open_ones))
     return 1 if open_ones else 0
 
 
