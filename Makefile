@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify destroy requests stop test lint unit function integration roles roles-short role packages bench bench-function bench-local constraints
+.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role packages bench bench-function bench-local constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,16 @@ confirm: venv ## Confirm the user who signed up with EMAIL=user@example.com
 verify: venv ## Check every requirement on what is there; AREAS=network,storage for some; the report is in reports/
 	$(ANSIBLE) -i $(INVENTORY) playbooks/verify.yml $(if $(AREAS),-e verify_areas=$(AREAS))
 
+AUDIT := .venv-audit
+
+$(AUDIT)/%/.installed: audit/%.txt $(VENV)/.installed
+	$(PYTHON) -m venv $(AUDIT)/$*
+	$(BIN)/uv pip install --quiet --python $(AUDIT)/$*/bin/python -r audit/$*.txt
+	@touch $@
+
+audit: venv $(AUDIT)/prowler/.installed $(AUDIT)/custodian/.installed ## Run Prowler and Cloud Custodian on what is there; what they find is answered in docs/security.md
+	$(ANSIBLE) -i $(INVENTORY) playbooks/audit.yml
+
 destroy: venv ## Remove the whole system; on a real account with CONFIRM=<its name>, such as lks-llm
 	$(ANSIBLE) -i $(INVENTORY) playbooks/destroy.yml $(if $(CONFIRM),-e destroy_confirm=$(CONFIRM))
 
@@ -50,7 +60,7 @@ test: lint ## Lint, and tests on all cores: units, the function, playbooks and m
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins localcloud bench tests standin hosts
+	$(BIN)/mypy plugins localcloud bench tests standin hosts audit
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict
 	$(BIN)/python tests/lint_roles.py

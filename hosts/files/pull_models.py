@@ -41,12 +41,12 @@ def full_name(model):
 
 
 def listed(base):
-    """Names of the models that the worker lists. Waits until it answers."""
+    """{name: the start of its digest} of the models that the worker lists. Waits until it answers."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
             with ask(f"{base}/api/tags") as answer:
-                return {model["name"] for model in json.load(answer)["models"] or []}
+                return {model["name"]: model.get("digest", "")[:12] for model in json.load(answer)["models"] or []}
         except (OSError, ValueError) as error:
             if time.monotonic() > deadline:
                 raise PullError(f"{base} does not answer /api/tags after {READY_SECONDS} s: {error}") from error
@@ -75,8 +75,9 @@ def pull(base, model):
 
 def check(base, models):
     found = listed(base)
-    missing = sorted({full_name(model) for model in models} - found)
-    say(f"listed: {', '.join(sorted(found)) or 'no model'}; missing: {', '.join(missing) or 'none'}")
+    missing = sorted({full_name(model) for model in models} - set(found))
+    digests = [f"{name}@{digest}" for name, digest in sorted(found.items())]
+    say(f"listed: {', '.join(digests) or 'no model'}; missing: {', '.join(missing) or 'none'}")
     return 1 if missing else 0
 
 
@@ -96,7 +97,7 @@ def main(base, models):
                 time.sleep(2 * attempt)
         else:
             failed.append(model)
-    missing = sorted({full_name(model) for model in models} - listed(base))
+    missing = sorted({full_name(model) for model in models} - set(listed(base)))
     if failed or missing:
         say(
             f"still missing: {', '.join(missing or failed)}. Is the worker's way to the internet open, and is there room on the store?"

@@ -13,7 +13,8 @@ test('a deploy migrates, then requests are served', async () => {
   assert.deepEqual((await migrate({action: 'status'}, {awsRequestId: 'r'})).version, 0);
   assert.deepEqual((await migrate({action: 'migrate'}, {})).changed, true);
   assert.deepEqual(await migrate({action: 'migrate'}), {changed: false, version: LATEST, applied: []});
-  for (const event of [undefined, {}, {action: 'drop'}]) await assert.rejects(migrate(event), {message: 'action must be one of migrate, status'});
+  assert.equal((await migrate({action: 'tls'})).plain, 'refused');
+  for (const event of [undefined, {}, {action: 'drop'}]) await assert.rejects(migrate(event), {message: 'action must be one of migrate, status, tls'});
 
   Object.assign(process.env, serving(owner), {CORS_ORIGIN: 'https://app.example.com'});
   const {handler} = await import('./index.mjs');

@@ -15,8 +15,9 @@ A snapshot is JSON::
 
 Items are AWS's own (CamelCase, or as the service spells it), each with what further calls say about it under the name that their answers
 give it: a load balancer has Attributes and Listeners, a listener has Rules (ALB) or Attributes (NLB), a target group Attributes and
-TargetHealthDescriptions, a file system its BackupPolicy, a mount target its SecurityGroups, a function its Policy, a REST API resources,
-authorizers, stages and gatewayResponses, a user pool its Clients, an Amplify app its branches, a bucket its PublicAccessBlock and Keys.
+TargetHealthDescriptions, a managed prefix list its Entries, a file system its BackupPolicy, a mount target its SecurityGroups, a function
+its Policy, a REST API resources, authorizers, stages and gatewayResponses, a user pool its Clients, an Amplify app its branches, a bucket
+its PublicAccessBlock and Keys.
 What a part cannot hold because AWS refused to tell is missing, and named in refused.
 """
 
@@ -90,6 +91,31 @@ def images(place, found):
     if not wanted:
         return []
     return place.list("ec2", "describe_images", "Images[]", Filters=[{"Name": "image-id", "Values": wanted}])
+
+
+def managed_prefix_lists(place, found):
+    """The prefix lists that the region's rules and routes name, whoever manages them, with their Entries. Most accounts name none."""
+    permissions = [
+        rule
+        for group in found["security_groups"]
+        for direction in ("IpPermissions", "IpPermissionsEgress")
+        for rule in group.get(direction, [])
+    ]
+    named = {each["PrefixListId"] for rule in permissions for each in rule.get("PrefixListIds", [])}
+    routes = [route for table in found["route_tables"] for route in table.get("Routes", [])]
+    named |= {route["DestinationPrefixListId"] for route in routes if route.get("DestinationPrefixListId")}
+    if not named:
+        return []
+    # By a filter, because asking for one that is gone by its id fails for all.
+    filters = [{"Name": "prefix-list-id", "Values": sorted(named)}]
+    lists = place.list("ec2", "describe_managed_prefix_lists", "PrefixLists[]", Filters=filters)
+
+    def details(each):
+        identity = each["PrefixListId"]
+        each["Entries"] = place.list("ec2", "get_managed_prefix_list_entries", "Entries[]", PrefixListId=identity)
+
+    place.each(details, lists)
+    return lists
 
 
 def load_balancers(place, _found):
@@ -398,9 +424,11 @@ PARTS = {
 }
 PARTS_AFTER = {
     "images": ("ec2", images),
+    "managed_prefix_lists": ("ec2", managed_prefix_lists),
     "mount_targets": ("efs", mount_targets),
     "instance_associations": ("ssm", instance_associations),
 }
+NEEDED_AFTER = ("instances", "associations", "file_systems", "security_groups", "route_tables")
 # What is no region's: asked once.
 PARTS_GLOBAL = {
     "roles": ("iam", listed("iam", "list_roles", "Roles[]")),
@@ -429,7 +457,7 @@ class Counter:
             self.calls[place] = self.calls.get(place, 0) + 1
 
 
-def take_snapshot(make_client, regions, options):
+def take_snapshot(make_client, regions, options, progress):
     """Looks at all regions side by side. make_client(service, region) is called here, never in a thread.
 
     A part that AWS refuses is named in C(refused) and is missing in its region, which is not the same as an empty one.
@@ -443,10 +471,13 @@ def take_snapshot(make_client, regions, options):
     ):
 
         def start(place, table, found):
-            return [
+            jobs = [
                 (place, name, parts.submit(function, places[place], found))
                 for name, (_service, function) in table.items()
             ]
+            for _place, _name, job in jobs:
+                job.add_done_callback(lambda _job: progress.step(place))
+            return jobs
 
         def collect(jobs):
             for place, name, job in jobs:
@@ -464,11 +495,12 @@ def take_snapshot(make_client, regions, options):
             for client in clients.values():
                 counter.watch(client, place)
             places[place] = Place(region, clients, details, options)
+            progress.expect(place, sum(map(len, tables)))
             jobs += start(place, tables[0], {})
         collect(jobs)
         after = []
         for region, found in snapshot["regions"].items():
-            complete = {"instances": [], "associations": [], "file_systems": [], **found}
+            complete = {**{part: [] for part in NEEDED_AFTER}, **found}
             after += start(region, PARTS_AFTER, complete)
         collect(after)
     snapshot["calls"] = dict(sorted(counter.calls.items()))

@@ -42,6 +42,10 @@ options:
     type: list
     elements: str
     default: []
+  progress:
+    description:
+      - A file to which a line of JSON is added for each part that has been looked at, for those who show progress.
+    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -125,6 +129,7 @@ from ansible_collections.lks.llm.plugins.module_utils.account_snapshot import (
     PART_THREADS,
     take_snapshot,
 )
+from ansible_collections.lks.llm.plugins.module_utils.progress import Progress
 
 
 def get_account(module, region):
@@ -179,6 +184,7 @@ def main():
             "regions": {"type": "list", "elements": "str", "required": True},
             "name_prefix": {"type": "str", "default": ""},
             "keep_environment": {"type": "list", "elements": "str", "default": []},
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -191,6 +197,7 @@ def main():
         client_maker(module),
         regions,
         {"name_prefix": params["name_prefix"], "keep_environment": set(params["keep_environment"])},
+        Progress(params["progress"]),
     )
     snapshot.update(account=account, partition=partition, taken=datetime.now(UTC).isoformat(timespec="seconds"))
     text = json.dumps(snapshot, default=as_text, sort_keys=True)

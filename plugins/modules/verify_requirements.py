@@ -30,6 +30,10 @@ options:
         name is refused, and the refusal lists the known ones.
     type: dict
     required: true
+  probes:
+    description:
+      - The file that M(lks.llm.verify_probes) has written. Without it what it probes counts as not probed.
+    type: path
   areas:
     description:
       - The areas to judge. All by default.
@@ -42,7 +46,7 @@ options:
     type: path
   not_probed:
     description:
-      - What a snapshot cannot show and nobody has tried, for the report.
+      - What neither a snapshot nor a probe shows, for the report. Probes that were not made are added to it.
     type: list
     elements: dict
     default: []
@@ -93,7 +97,7 @@ score:
   returned: always
   type: dict
   sample: {"points": 250, "earned": 248, "percent": 99, "pass": 135, "fail": 1, "blocked": 0, "unseen": 0}
-failed:
+failing:
   description: The ids of the checks that fail.
   returned: always
   type: list
@@ -119,6 +123,13 @@ from ansible_collections.lks.llm.plugins.module_utils.verify.report_text import 
 from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import AREAS
 
 
+def read(module, option):
+    try:
+        return json.loads(Path(module.params[option]).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        module.fail_json(msg=f"Could not read the {option} {module.params[option]}: {e}")
+
+
 def write_files(folder, report):
     contents = {
         "report.json": json.dumps(report, indent=2) + "\n",
@@ -136,6 +147,7 @@ def main():
         argument_spec={
             "snapshot": {"type": "path", "required": True},
             "expectations": {"type": "dict", "required": True},
+            "probes": {"type": "path"},
             "areas": {"type": "list", "elements": "str", "choices": list(AREAS)},
             "report_folder": {"type": "path"},
             "not_probed": {
@@ -149,15 +161,16 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-    try:
-        snapshot = json.loads(Path(params["snapshot"]).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        module.fail_json(msg=f"Could not read the snapshot {params['snapshot']}: {e}")
+    snapshot = read(module, "snapshot")
+    probes = read(module, "probes") if params["probes"] else None
+    if probes is not None and not (isinstance(probes, dict) and "not_probed" in probes):
+        module.fail_json(msg=f"{params['probes']} is nothing that verify_probes has written")
     if not isinstance(snapshot, dict) or not {"regions", "global", "refused"} <= set(snapshot):
         module.fail_json(msg=f"{params['snapshot']} is no snapshot that account_snapshot_info has taken")
     options = {
         "areas": params["areas"] or None,
         "not_probed": params["not_probed"],
+        "probes": probes,
         "deploy_command": params["deploy_command"],
     }
     try:
@@ -175,7 +188,7 @@ def main():
         verified=report["verified"],
         text=render_text(report),
         score=report["score"],
-        failed=[result["id"] for result in report["results"] if result["status"] == "fail"],
+        failing=[result["id"] for result in report["results"] if result["status"] == "fail"],
         files=files,
     )
 

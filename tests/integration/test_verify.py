@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import multiprocessing
+import os
+import pty
+import re
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
+from ansible_collections.lks.llm.plugins.module_utils.probing.user import START
 from ansible_collections.lks.llm.plugins.module_utils.verify import reach
-from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS
+from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS, PROBES
 from ansible_collections.lks.llm.plugins.module_utils.verify.expectations import complete
 from ansible_collections.lks.llm.plugins.module_utils.verify.judging import FAIL, evaluate
 from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import REQUIREMENTS
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import System
 
+from .modules.runner import Modules
+from .modules.runner import run as run_module
 from .playbooks import BIN, ROOT, Cloud, Run
 from .verify.breakages import BREAKAGES, Account
 
@@ -58,19 +68,113 @@ def test_an_untouched_deployment_has_no_finding(untouched):
     run, folder = untouched
     assert run.returncode == 0, run.output[-5000:]
     assert run.changed == set()
+    assert "\x1b[" not in run.output  # no table where nobody watches
     assert "Everything holds." in run.output
     assert "Not probed" in run.output  # and what could not be tried is said
     report = json.loads((folder / "report.json").read_text())
     assert report["verified"] is True
     assert report["score"]["percent"] == 100
-    assert report["score"]["pass"] == len(CHECKS)
+    assert {result["id"] for result in report["results"]} == {check.id for check in (*CHECKS, *PROBES)}
+    assert report["score"]["pass"] == len(report["results"])
     assert {result["requirement"] for result in report["results"]} == set(REQUIREMENTS)
 
 
-def test_it_only_reads_and_asks_little(cloud, untouched):
+def test_it_asks_little_and_writes_only_what_its_probes_need(cloud, untouched):
     asked = cloud.requests("verify")
-    assert {service: count for service, count in asked["writes"].items() if count} == {}
+    assert {service for service, count in asked["writes"].items() if count} <= {"cognito-idp", "ssm", "lambda"}
     assert all(count < 100 for count in json.loads((untouched[1] / "report.json").read_text())["calls"].values())
+
+
+def test_the_probes_go_a_users_way_and_leave_nobody(cloud, untouched):
+    run, folder = untouched
+    for zone in ("zone-a", "zone-b"):
+        assert re.search(
+            rf"{zone}: first byte of a chat with orca-mini:latest after \d+\.\d\d s, \d+ lines", run.output
+        )
+        assert f"{zone}: 6 workers answered" in run.output
+    assert "without TLS refused" in run.output
+    probes = json.loads((folder / "probes.json").read_text())
+    assert probes["not_probed"] == {}
+    assert {entry["name"] for entry in probes["requests"]} >= {"preflight", "stranger", "tags", "embed", "chat", "save"}
+    assert "eyJ" not in json.dumps(probes)  # with which every token begins
+    assert (folder / "probes.json").stat().st_mode & 0o077 == 0
+    assert probe_users(cloud) == []
+
+
+def probe_users(cloud: Cloud) -> list[str]:
+    cognito = cloud.client("cognito-idp", HOME)
+    pools = cognito.list_user_pools(MaxResults=10)["UserPools"]
+    pool = next(each["Id"] for each in pools if each["Name"] == "lks-users")
+    return [user["Username"] for user in cognito.list_users(UserPoolId=pool, Filter=f'email ^= "{START}"')["Users"]]
+
+
+class TestProbesThatAreEnded:
+    """The module in a process of its own, which is ended as soon as its user exists."""
+
+    @pytest.fixture
+    def arguments(self, cloud: Cloud, untouched: tuple[Run, Path], tmp_path: Path) -> dict:
+        expectations = {
+            "zones": ZONES,
+            "api_endpoint": f"http://127.0.0.1:{cloud.port + 1}/execute-api/{{id}}/{{stage}}",
+        }
+        snapshot = str(untouched[1] / "snapshot.json")
+        return {
+            "snapshot": snapshot,
+            "expectations": expectations,
+            "path": str(tmp_path / "probes.json"),
+            "timeout": 60,
+        }
+
+    def end(self, cloud: Cloud, arguments: dict, number: int) -> None:
+        from ansible_collections.lks.llm.plugins.modules import verify_probes
+
+        fork = multiprocessing.get_context("fork")
+        receiver, sender = fork.Pipe(duplex=False)
+        known: dict = {"region": HOME, "endpoint_url": f"http://127.0.0.1:{cloud.port}"}
+        known |= {"access_key": "localcloud", "secret_key": "localcloud", "_ansible_check_mode": False}
+        process = fork.Process(target=run_module, args=(verify_probes, {**known, **arguments}, sender))
+        process.start()
+        deadline = time.monotonic() + 60
+        while not probe_users(cloud):
+            assert process.is_alive() and time.monotonic() < deadline, "it never had a user"
+        os.kill(process.pid or 0, number)
+        process.join(60)
+        assert not process.is_alive()
+        assert not Path(arguments["path"]).exists()
+        receiver.close()
+
+    def test_they_remove_their_user(self, cloud, arguments):
+        self.end(cloud, arguments, signal.SIGTERM)
+        assert probe_users(cloud) == []
+
+    def test_what_was_killed_is_cleaned_by_the_next_run(self, cloud, arguments):
+        self.end(cloud, arguments, signal.SIGKILL)
+        assert len(probe_users(cloud)) == 1
+        result = Modules(cloud)("lks.llm.verify_probes", **arguments)
+        assert (result.get("msg"), result["not_probed"], result["left"]) == (None, {}, [])
+        assert probe_users(cloud) == []
+
+    def test_who_may_not_make_users_is_told_so_and_all_else_is_probed(self, cloud, arguments, monkeypatch):
+        from ansible_collections.lks.llm.plugins.module_utils.probing.user import ThrowawayUser
+        from botocore.exceptions import ClientError
+
+        def refuse(user):
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, "AdminCreateUser")
+
+        monkeypatch.setattr(ThrowawayUser, "create", refuse)
+        result = Modules(cloud)("lks.llm.verify_probes", **arguments)
+        assert result["not_probed"] == {"user": "no user could be made: AccessDeniedException: not you"}
+        names = {entry["name"] for entry in json.loads(Path(arguments["path"]).read_text())["requests"]}
+        assert names == {"preflight", "stranger", "forged"}
+
+    def test_where_there_is_no_way_to_the_api_that_is_said(self, cloud, arguments):
+        endpoint = {"api_endpoint": "http://127.0.0.1:1/{id}/{stage}"}
+        result = Modules(cloud)(
+            "lks.llm.verify_probes", **{**arguments, "expectations": {**arguments["expectations"], **endpoint}}
+        )
+        assert set(result["not_probed"]) == {"api"}
+        assert "there is no way to http://127.0.0.1:1/" in result["not_probed"]["api"]
+        assert probe_users(cloud) == []
 
 
 def test_the_snapshot_holds_no_secret(cloud, untouched):
@@ -145,7 +249,7 @@ def broken(cloud, untouched, tmp_path_factory):
     """The deployed system with all DAMAGES at once."""
     expected = {check for damage in DAMAGES for check in damage(cloud)}
     folder = tmp_path_factory.mktemp("broken")
-    run = verify(cloud, folder, run="broken")
+    run = verify(cloud, folder, "-e", "verify_probes=false", run="broken")
     return run, json.loads((folder / "report.json").read_text()), folder, expected
 
 
@@ -160,6 +264,12 @@ class TestTheDeployedSystemItself:
         assert run.returncode != 0
         for check in expected:
             assert f"  {check}  " in run.output
+        assert f"{len(expected)} checks fail" in run.output  # and what to do next is said
+
+    def test_without_probes_it_only_reads(self, broken, cloud):
+        run, _report, _folder, _expected = broken
+        assert {service for service, count in cloud.requests("broken")["writes"].items() if count} == set()
+        assert "verify_probes is false, so that verify only reads" in run.output
 
     def test_a_finding_says_what_where_and_how_to_mend_it(self, broken, cloud):
         _run, report, _folder, _expected = broken
@@ -319,9 +429,34 @@ DAMAGES = [
 ]
 
 
+def on_a_terminal(cloud: Cloud, folder: Path) -> Run:
+    """verify as a person runs it, who sees how far it is."""
+    ours, theirs = pty.openpty()
+    command = [str(BIN / "ansible-playbook"), "playbooks/verify.yml", "-e", f"cloud_port={cloud.port}"]
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [*command, "-e", f"verify_folder={folder}"],
+        cwd=ROOT,
+        env={**cloud.environment, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # the terminal is gone when its last user is
+        while said := os.read(ours, 65536):
+            seen += said
+    os.close(ours)
+    return Run(process.wait(30), seen.decode().replace("\r\n", "\n"), time.monotonic() - began)
+
+
 def test_an_empty_account_is_told_what_a_deploy_would_make(empty_cloud, tmp_path):
-    run = verify(empty_cloud, tmp_path)
+    run = on_a_terminal(empty_cloud, tmp_path)
     assert run.returncode != 0
+    for region in (HOME, AWAY):
+        assert re.search(rf"\r  {region} +#{{20}} +(\d+) of \1\x1b\[K", run.output), "the table ends full"
+    assert "\x1b[3A" in run.output  # it is drawn in place
     report = json.loads((tmp_path / "report.json").read_text())
     missing = [finding["found"] for result in report["results"] for finding in result["findings"]]
     assert all(finding["missing"] for result in report["results"] for finding in result["findings"])
@@ -336,6 +471,7 @@ def test_an_empty_account_is_told_what_a_deploy_would_make(empty_cloud, tmp_path
         "Amplify app",
     ):
         assert any(part in each for each in missing), part
+    assert "there is no API" in run.output[run.output.index("Not probed") :]
     planned = run.output[run.output.index("A deploy would make") :]
     for part in ("public subnet", "NAT instance", "workers of every kind", "ALB", "security groups", "alarms"):
         assert part in planned, part

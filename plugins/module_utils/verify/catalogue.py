@@ -3,7 +3,7 @@
 # Copyright: Contributors to the Ansible project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""All checks together."""
+"""All checks together: CHECKS look at a snapshot, PROBES at what the deployed service answered."""
 
 from ansible_collections.lks.llm.plugins.module_utils.verify import (
     api,
@@ -11,6 +11,7 @@ from ansible_collections.lks.llm.plugins.module_utils.verify import (
     database,
     function,
     general,
+    live,
     network,
     operations,
     reach,
@@ -38,3 +39,4 @@ CHECKS = [
     )
     for check in area.CHECKS
 ]
+PROBES = live.PROBES

@@ -11,10 +11,15 @@ from dataclasses import asdict, dataclass, field
 from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import REQUIREMENTS, area_of
 
 PASS, FAIL, BLOCKED, UNSEEN = "pass", "fail", "blocked", "unseen"
+UNPROBED = "unprobed"  # of a check that is no result
 
 
 class NotJudged(Exception):
     """What the check looks at is not there; the check that asks for it says so."""
+
+
+class NotProbed(Exception):
+    """Nobody has asked the deployed service: the check is no result."""
 
 
 class NotSeen(Exception):
@@ -39,7 +44,8 @@ class Check:
     """One thing that must hold. look(system), or look(system, zone) with zones, yields a Finding for each breach.
 
     The requirement is the part of the id before the dot. remedy says how to mend a breach; {playbook} is the command that deploys.
-    makes names what a deploy makes for it, for the plan of what is missing.
+    makes names what a deploy makes for it, for the plan of what is missing. notes(system) or notes(system, zone) tells what was measured
+    where it holds.
     """
 
     id: str
@@ -50,6 +56,7 @@ class Check:
     points: int = 2
     zones: bool = False
     makes: str = ""
+    notes: Callable | None = None
 
     @property
     def requirement(self):
@@ -69,6 +76,7 @@ class Result:
     findings: list = field(default_factory=list)
     reasons: list = field(default_factory=list)
     plan: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
 
     @property
     def earned(self):
@@ -79,7 +87,10 @@ class Result:
 
 
 def judge(check, system):
-    """The result of one check. A breach outweighs what could not be seen, and that outweighs what is not there to be judged."""
+    """The result of one check. A breach outweighs what could not be seen, and that outweighs what is not there to be judged.
+
+    What nobody probed is neither: where that is so in all zones the status is UNPROBED, else a note says it.
+    """
     result = Result(
         id=check.id,
         requirement=check.requirement,
@@ -91,8 +102,11 @@ def judge(check, system):
     )
     blocked = unseen = False
     plan = []
-    for zone in system.zones if check.zones else [None]:
+    unprobed = []
+    places = system.zones if check.zones else [None]
+    for zone in places:
         here = f"{check.makes} of {zone.name}" if zone else check.makes
+        known = len(result.findings)
         try:
             for finding in check.look(system, zone) if check.zones else check.look(system):
                 place = finding.region or (zone.region if zone else system.home.region)
@@ -107,6 +121,10 @@ def judge(check, system):
                         finding.zone or (zone.name if zone else ""),
                     )
                 )
+            if check.notes and len(result.findings) == known:
+                result.notes.append(check.notes(system, zone) if check.zones else check.notes(system))
+        except NotProbed as e:
+            unprobed.append(f"{zone.name}: {e}" if zone else str(e))
         except NotSeen as e:
             unseen = True
             result.reasons.append(str(e))
@@ -116,6 +134,13 @@ def judge(check, system):
             result.reasons.append(str(e))
     result.plan = list(dict.fromkeys(plan)) if check.makes else []
     result.reasons = list(dict.fromkeys(result.reasons))
+    if len(unprobed) == len(places):
+        result.status = UNPROBED
+        result.reasons = list(
+            dict.fromkeys(reason.split(": ", 1)[-1] if check.zones else reason for reason in unprobed)
+        )
+        return result
+    result.notes += [f"not probed in {reason}" for reason in unprobed]
     if result.findings:
         result.status = FAIL
     elif unseen:

@@ -23,6 +23,8 @@ PARTS = (
     "nat_gateways",
     "vpc_peering_connections",
     "vpc_endpoints",
+    "prefix_lists",
+    "managed_prefix_lists",
     "load_balancers",
     "target_groups",
     "mount_targets",

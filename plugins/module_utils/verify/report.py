@@ -8,25 +8,27 @@
     {"system", "account", "taken", "regions", "verified", "score": {points, earned, percent, pass, fail, blocked, unseen},
      "areas": [{"area", "title", and the keys of score}],
      "results": [{"id", "requirement", "requirement_title", "area", "title", "status", "points", "earned", "expected", "remedy",
-                  "findings": [{"found", "resource", "region", "expected", "missing"}], "reasons", "plan"}],
-     "not_probed": [{"what", "why"}], "calls": {region: requests}, "topology": {…}}
+                  "findings": [{"found", "resource", "region", "expected", "missing"}], "reasons", "plan", "notes"}],
+     "not_probed": [{"what", "why"}], "probe_seconds", "calls": {region: requests}, "topology": {…}}
 
-verified is true when every check passes. plan is what a deploy would make for a check. A status is
+verified is true when every check passes; a probe that was not made is none. notes are what a probe measured. plan is what a deploy would make for a check. A status is
 pass, fail, blocked (what it looks at is not there) or unseen (AWS refused to tell).
 """
 
-from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS
+from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS, PROBES
 from ansible_collections.lks.llm.plugins.module_utils.verify.expectations import complete
-from ansible_collections.lks.llm.plugins.module_utils.verify.judging import evaluate, score
+from ansible_collections.lks.llm.plugins.module_utils.verify.judging import UNPROBED, evaluate, score
 from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import AREAS, REQUIREMENTS
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import System
 from ansible_collections.lks.llm.plugins.module_utils.verify.topology import draw_up
 
 
 def build_report(snapshot, expectations, options):
-    """options: areas (names, or None for all), not_probed, deploy_command."""
-    system = System(snapshot, complete(expectations))
-    results = evaluate(CHECKS, system, options["areas"])
+    """options: areas (names, or None for all), not_probed, deploy_command, and probes, what verify_probes wrote down, if it was run."""
+    probes = options.get("probes")
+    system = System(snapshot, complete(expectations), probes)
+    judged = evaluate([*CHECKS, *PROBES], system, options["areas"])
+    results = [result for result in judged if result.status != UNPROBED]
     found = []
     for result in results:
         remedy = result.remedy.replace("{playbook}", options["deploy_command"])
@@ -46,10 +48,25 @@ def build_report(snapshot, expectations, options):
         "score": total,
         "areas": areas,
         "results": found,
-        "not_probed": options["not_probed"],
+        "not_probed": [*unprobed(judged), *options["not_probed"]],
+        "probe_seconds": (probes or {}).get("seconds", 0),
         "calls": snapshot.get("calls", {}),
         "topology": draw_up(system, results),
     }
+
+
+def unprobed(judged):
+    """[{"what", "why"}] of the probes that were not made, those with the same reason together."""
+    found: dict = {}
+    for result in judged:
+        if result.status == UNPROBED:
+            found.setdefault("; ".join(result.reasons), []).append(result.title)
+    return [{"what": ", ".join(titles), "why": why} for why, titles in found.items()]
+
+
+def noted(report):
+    """[(id, title, note)] of what the probes measured."""
+    return [(result["id"], result["title"], note) for result in report["results"] for note in result["notes"]]
 
 
 def planned(report):

@@ -7,7 +7,7 @@
 
 from html import escape
 
-from ansible_collections.lks.llm.plugins.module_utils.verify.report import planned, waiting
+from ansible_collections.lks.llm.plugins.module_utils.verify.report import noted, planned, waiting
 from ansible_collections.lks.llm.plugins.module_utils.verify.report_svg import STATES, render_svg
 
 STYLE = """
@@ -82,7 +82,7 @@ def findings(report):
 
 def check_rows(report):
     for result in report["results"]:
-        why = "; ".join([each["found"] for each in result["findings"]] or result["reasons"])
+        why = "; ".join([each["found"] for each in result["findings"]] or result["reasons"] or result["notes"])
         yield (
             f"<tr><td><code>{escape(result['id'])}</code></td><td>{escape(result['title'])}<br><span class='soft'>{escape(result['expected'])}</span></td>"
             f"<td class='s-{result['status']}'>{SAID[result['status']]}</td><td class='n'>{result['earned']} of {result['points']}</td>"
@@ -112,6 +112,7 @@ def render_html(report):
         f"<p>{escape(title)}: <span class='soft'>{escape(', '.join(parts))}</span></p>"
         for title, parts in planned(report).items()
     )
+    probed = (f"<p>{escape(title)}: <span class='soft'>{escape(note)}</span></p>" for _id, title, note in noted(report))
     not_probed = (
         f"<p>{escape(each['what'])}: <span class='soft'>{escape(each['why'])}</span></p>"
         for each in report["not_probed"]
@@ -128,6 +129,7 @@ def render_html(report):
 <h2>Areas</h2><table><tbody>{"".join(area_rows(report))}</tbody></table>
 <h2>Topology</h2>{render_svg(report["topology"])}<p class="legend">{legend}</p>
 {section("Findings", findings(report))}
+{section("Probed", probed)}
 {section("A deploy would make", plan)}
 {section("Not judged", waits)}
 {section("Not probed", not_probed)}

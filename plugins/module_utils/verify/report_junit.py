@@ -37,6 +37,8 @@ def case(suite, result):
         ElementTree.SubElement(element, "error", message=clean("; ".join(result["reasons"])), type="refused")
     elif result["status"] == "blocked":
         ElementTree.SubElement(element, "skipped", message=clean("; ".join(result["reasons"])))
+    if result["notes"]:
+        ElementTree.SubElement(element, "system-out").text = clean("\n".join(result["notes"]))
 
 
 def render_junit(report):

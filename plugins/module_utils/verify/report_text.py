@@ -5,7 +5,7 @@
 
 """The report for a terminal."""
 
-from ansible_collections.lks.llm.plugins.module_utils.verify.report import planned, waiting
+from ansible_collections.lks.llm.plugins.module_utils.verify.report import noted, planned, waiting
 
 WIDTH = 20  # of a bar
 
@@ -50,6 +50,10 @@ def render_text(report):
         "",
         row("All", score),
     ]
+    notes = noted(report)
+    if notes:
+        lines += ["", f"Probed in {report['probe_seconds']:.1f} s"]
+        lines += [f"  {title}: {note}" for _id, title, note in notes]
     broken = findings(report)
     if broken:
         lines += ["", f"{sum(len(result['findings']) for result in report['results'])} findings", *broken]

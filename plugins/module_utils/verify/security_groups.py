@@ -141,10 +141,14 @@ def nat(system, zone):
 
 
 def anywhere(system, zone):
-    """X-6"""
+    """X-6. A prefix list may name everybody, too."""
+    wide = set(ANYWHERE)
+    for each in zone.part("managed_prefix_lists"):
+        if any(entry["Cidr"] in ANYWHERE for entry in each["Entries"]):
+            wide.add(each["PrefixListId"])
     for group in zone.security_groups:
         for rule in permissions(group):
-            if rule["source"] in ANYWHERE:
+            if rule["source"] in wide:
                 yield Finding(f"{group['GroupName']} lets {spell(rule)} in", group["GroupId"])
 
 

@@ -295,9 +295,10 @@ class Zone:
 class System:
     """All zones, and what only the home zone has."""
 
-    def __init__(self, snapshot, expected):
+    def __init__(self, snapshot, expected, probes=None):
         self.snapshot = snapshot
         self.expected = expected
+        self.probes = probes  # what verify_probes wrote down, or None
         self.prefix = f"{expected['prefix']}-"
         self.zones = [Zone(self, zone) for zone in expected["zones"]]
         self.home = next(zone for zone in self.zones if zone.is_home)

@@ -51,6 +51,34 @@ def test_of_variables_only_those_are_kept_that_hold_no_secret(modules, module_cl
     assert "do-not-keep" not in json.dumps(result)
 
 
+def test_prefix_lists_that_rules_and_routes_name_are_told_with_what_they_hold(modules, module_cloud):
+    ec2 = module_cloud.client("ec2", "us-west-2")
+    assert modules(SNAPSHOT, regions=["us-west-2"])["snapshot"]["regions"]["us-west-2"]["managed_prefix_lists"] == []
+    made = [
+        ec2.create_managed_prefix_list(
+            PrefixListName=name, MaxEntries=2, AddressFamily="IPv4", Entries=[{"Cidr": cidr, "Description": name}]
+        )["PrefixList"]["PrefixListId"]
+        for name, cidr in (
+            ("of-a-rule", "192.0.2.0/24"),
+            ("of-a-route", "198.51.100.0/24"),
+            ("of-nothing", "10.0.0.0/8"),
+        )
+    ]
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="lists", Description="Lists", VpcId=vpc)["GroupId"]
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [{"PrefixListId": made[0]}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationPrefixListId=made[1], GatewayId=gateway)
+    found = modules(SNAPSHOT, regions=["us-west-2"])["snapshot"]["regions"]["us-west-2"]["managed_prefix_lists"]
+    assert {each["PrefixListId"]: [entry["Cidr"] for entry in each["Entries"]] for each in found} == {
+        made[0]: ["192.0.2.0/24"],
+        made[1]: ["198.51.100.0/24"],
+    }
+
+
 def test_the_file_is_its_owners_alone(modules, tmp_path):
     path = tmp_path / "reports/snapshot.json"
     path.parent.mkdir()

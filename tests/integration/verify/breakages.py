@@ -597,6 +597,15 @@ def the_nat_is_open_to_everybody(account):
     allow(account.away.group("lks-sg-nat"), "tcp", 443, "0.0.0.0/0")
 
 
+@breaks("X-4.rule", "X-6.anywhere", "X-4.closed")
+def the_nat_is_open_to_a_list_that_holds_everybody(account):
+    group = account.away.group("lks-sg-nat")
+    allow(group, "tcp", 443, "192.0.2.0/24")
+    rule = group["IpPermissions"][-1]
+    rule["IpRanges"], rule["PrefixListIds"] = [], [{"PrefixListId": "pl-0", "Description": "Offices of ours"}]
+    account.away["managed_prefix_lists"].append({"PrefixListId": "pl-0", "Entries": [{"Cidr": "0.0.0.0/0"}]})
+
+
 @breaks("X-4.rule", "N-5.reach")
 def the_nat_lost_a_private_subnet(account):
     for rule in account.away.group("lks-sg-nat")["IpPermissions"]:

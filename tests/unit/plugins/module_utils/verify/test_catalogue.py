@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS
+from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS, PROBES
 from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import AREAS, REQUIREMENTS, area_of
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -28,11 +28,11 @@ def test_every_requirement_has_a_check():
 
 
 def test_ids_are_unique():
-    ids = [check.id for check in CHECKS]
+    ids = [check.id for check in (*CHECKS, *PROBES)]
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+@pytest.mark.parametrize("check", [*CHECKS, *PROBES], ids=lambda check: check.id)
 def test_a_check_says_what_it_must(check):
     assert re.fullmatch(r"[A-Z]-\d+\.[a-z_0-9]+", check.id)
     assert check.title
