@@ -24,7 +24,8 @@ STEPS = {
     "first-run": ["site.yml"],
     "second-run": ["site.yml"],
     "preview": ["site.yml", "--check", "--diff"],
-    "verify": ["playbooks/verify.yml"],
+    "verify": ["playbooks/verify.yml", "-e", "verify_probes=false"],
+    "verify-with-probes": ["playbooks/verify.yml"],
     "destroy": ["playbooks/destroy.yml"],
 }
 
