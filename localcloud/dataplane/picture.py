@@ -10,23 +10,17 @@ Reading is some hundred milliseconds' work, so only those parts are read again t
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud import ACCOUNT, hooks, interfaces, state
-from localcloud.in_process import Clients
+from localcloud import ACCOUNT, hooks, interfaces
+from localcloud.dataplane.reader import AT_ONCE, SETTLE_PAUSE, SETTLE_SECONDS, Described, Part, Reader, list_of, listed
 from plugins.module_utils.reachability import load
 from plugins.module_utils.reachability.model import Network
 
-# What takes a while to become what it was asked to be: its parts are read again for so long after a call, every second.
-SETTLE_SECONDS = 30.0
-SETTLE_PAUSE = 1.0
 BACKENDS = {
     "ec2": "ec2",
     "elbv2": "elbv2",
@@ -35,29 +29,11 @@ BACKENDS = {
     "lambda": "awslambda",
     "apigateway": "apigateway",
 }
-Described = dict[str, Any]
 
 
 def attributes(described: Described) -> dict[str, str]:
     """Of a balancer, listener or target group, by name."""
     return {each["Key"]: each.get("Value") or "" for each in described.get("Attributes", [])}
-
-
-def control() -> Clients:
-    """Of the control plane, without a line in its record of calls."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-    return Clients(DomainDispatcherApplication(create_backend_app))
-
-
-def listed(client: Any, operation: str, key: str, **parameters: Any) -> list[Described]:
-    if client.can_paginate(operation):
-        return client.get_paginator(operation).paginate(**parameters).build_full_result().get(key) or []
-    return getattr(client, operation)(**parameters).get(key) or []
-
-
-def list_of(operation: str, key: str) -> Callable[[Any], list[Described]]:
-    return functools.partial(listed, operation=operation, key=key)
 
 
 def instances(client: Any) -> list[Described]:
@@ -93,16 +69,6 @@ def mount_targets(client: Any) -> list[Described]:
         for system in systems
         for each in listed(client, "describe_mount_targets", "MountTargets", FileSystemId=system["FileSystemId"])
     ]
-
-
-@dataclass(frozen=True)
-class Part:
-    """also: further services whose calls change it. everywhere: calls in other regions do too."""
-
-    service: str
-    read: Callable[[Any], list[Described]]
-    also: tuple[str, ...] = ()
-    everywhere: bool = False
 
 
 PARTS = {
@@ -150,28 +116,13 @@ class Picture:
                 self.groups[group["TargetGroupArn"]] = {**group, "Region": region}
 
 
-class Pictures:
+class Pictures(Reader):
     """The newest picture. Threads share it."""
 
     def __init__(self) -> None:
+        super().__init__(BACKENDS)
         self.reading = threading.Lock()
-        self.counting = threading.Lock()
-        self.changes: Counter[tuple[str, str]] = Counter()  # by service and region
-        self.changed: dict[tuple[str, str], float] = {}  # when
-        self.control: Clients | None = None
-        self.known: dict[tuple[str, str], tuple[int, float, list[Described]]] = {}  # by region and part
         self.picture: Picture | None = None
-
-    def note(self, *, service: str, region: str, **_more: Any) -> None:
-        if service in BACKENDS:
-            with self.counting:
-                self.changes[service, region] += 1
-                self.changed[service, region] = time.monotonic()
-
-    @property
-    def total(self) -> int:
-        with self.counting:
-            return self.changes.total()
 
     def fresh(self) -> Picture | None:
         """The picture, if nothing can have changed since it was taken."""
@@ -184,7 +135,7 @@ class Pictures:
     def settling(self) -> bool:
         """Whether something may become what it was asked to be without a further call."""
         with self.counting:
-            slow = max((at for (service, _), at in self.changed.items() if service != "ec2"), default=-math.inf)
+            slow = max((at for (service, _), at in self.changed.items() if service not in AT_ONCE), default=-math.inf)
         return time.monotonic() - slow < SETTLE_SECONDS
 
     def current(self) -> Picture:
@@ -212,7 +163,6 @@ class Pictures:
         return found if found is not None else await asyncio.to_thread(self.current)
 
     def take(self, pause: float = SETTLE_PAUSE) -> Picture:
-        self.control = self.control or control()
         total, taken = self.total, time.monotonic()
         regions: dict[str, dict[str, list[Described]]] = {}
         for region in used_regions():
@@ -222,27 +172,6 @@ class Pictures:
                     parts[name] = self.read(region, name, part, pause)
         self.picture = Picture(regions, load({"regions": regions}), total, taken)
         return self.picture
-
-    def read(self, region: str, name: str, part: Part, pause: float) -> list[Described]:
-        services = (part.service, *part.also)
-        with self.counting:
-            relevant = [
-                (key, count)
-                for key, count in self.changes.items()
-                if key[0] in services and (part.everywhere or key[1] == region)
-            ]
-            version = sum(count for _, count in relevant)
-            slow = max((self.changed[key] for key, _ in relevant if key[0] != "ec2"), default=-math.inf)
-        known = self.known.get((region, name))
-        now = time.monotonic()
-        settled = now - slow >= SETTLE_SECONDS
-        if known and known[0] == version and (settled or now - known[1] <= pause):
-            return known[2]
-        assert self.control is not None
-        with state.LOCK:
-            found = part.read(self.control.client(part.service, region))
-        self.known[region, name] = (version, now, found)
-        return found
 
 
 def used_regions() -> list[str]:
