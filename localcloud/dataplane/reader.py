@@ -77,6 +77,11 @@ class Reader:
         with self.counting:
             return self.changes.total()
 
+    def used(self, service: str) -> list[str]:
+        """The regions in which a service was asked to change something."""
+        with self.counting:
+            return sorted(region for known, region in self.changes if known == service)
+
     def read(self, region: str, name: str, part: Part, pause: float = SETTLE_PAUSE) -> list[Described]:
         services = (part.service, *part.also)
         with self.counting:

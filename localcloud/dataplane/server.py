@@ -2,6 +2,7 @@
 
 An API's stage is at http://127.0.0.1:PORT/execute-api/API/STAGE/…, from everywhere, and at
 http://API.execute-api.REGION.localhost:PORT/STAGE/…, from browsers, which take every name below localhost for this machine.
+At http://127.0.0.1:PORT/ is the status page.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from localcloud.dataplane.failures import pieces
 from localcloud.dataplane.gateway import PAYLOAD_BYTES, Call, Gateway
 from localcloud.dataplane.journeys import Journeys
 from localcloud.dataplane.messages import Answer, Broken, Request
+from localcloud.status.serving import Page
 
 PREFIX = "/execute-api/"
 HOST = re.compile(
@@ -41,6 +43,7 @@ class DataPlane:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.over: asyncio.Event | None = None
         self.gateway: Gateway | None = None
+        self.page = Page(endpoint, journeys)
         self.thread = threading.Thread(target=self.run, name="data plane", daemon=True)
 
     @property
@@ -53,7 +56,7 @@ class DataPlane:
         self.ready.wait()
         if self.fault:
             raise self.fault
-        log.info("deployed APIs are served at %s%sAPI/STAGE/", self.url, PREFIX)
+        log.info("deployed APIs are served at %s%sAPI/STAGE/, the status page at %s/", self.url, PREFIX, self.url)
 
     def stop(self) -> None:
         if self.loop and self.over:
@@ -95,6 +98,8 @@ class DataPlane:
         call = await call_of(incoming)
         replies = Replies(incoming)
         if call is None:
+            if self.page.has(incoming.path):
+                return await self.page.answer(incoming)
             text = f'{{"message":"There is nothing here. APIs are at {PREFIX}API/STAGE/"}}'.encode()
             await replies.deliver(Answer(404, [("Content-Type", "application/json")], pieces(text)), False)
         else:

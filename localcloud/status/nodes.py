@@ -1,0 +1,306 @@
+"""What there is, as nodes of a picture: pure functions of what AWS describes.
+
+A node has an id of its kind, region and name, as the hops of a request name them; health and the word for it; facts (pairs of a name and
+a value); rows (what is within it, each with an id, from which links leave); and, where others name it so, its ARN or an instance's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from localcloud.status import words
+from localcloud.status.described import Regions
+from localcloud.status.words import meaning
+
+Described = Mapping[str, Any]
+Node = dict[str, Any]
+KINDS = {"network": "network-load-balancer", "application": "application-load-balancer"}
+
+
+def identity(kind: str, region: str, name: str) -> str:
+    return f"{kind}:{region}:{name}"
+
+
+def name_of(described: Described, default: str) -> str:
+    return next((each["Value"] for each in described.get("Tags") or [] if each["Key"] == "Name"), "") or default
+
+
+def node(kind: str, region: str, name: str, word: str, *, title: str = "", facts: Described, **more: Any) -> Node:
+    """A fact without a value is left out."""
+    return {
+        "id": identity(kind, region, name),
+        "kind": kind,
+        "region": region,
+        "title": title or name,
+        "said": word,
+        "health": meaning(word),
+        "rows": [],
+        "facts": [[key, str(value)] for key, value in facts.items() if value not in (None, "", [])],
+        **more,
+    }
+
+
+class Targets:
+    """The health of every target, by target group."""
+
+    def __init__(self, regions: Regions) -> None:
+        self.by_group: dict[str, list[Node]] = {}
+        for parts in regions.values():
+            for each in parts.get("health", []):
+                state = each["TargetHealth"]
+                name = each["Target"]["Id"]
+                self.by_group.setdefault(each["TargetGroupArn"], []).append(
+                    {
+                        "target": name,
+                        "name": name.rpartition(":loadbalancer/")[2] or name,
+                        "port": each["Target"].get("Port"),
+                        "said": state["State"],
+                        "health": meaning(state["State"]),
+                        "why": state.get("Description") or state.get("Reason") or "",
+                    }
+                )
+
+    def of(self, arn: str) -> list[Node]:
+        return self.by_group.get(arn, [])
+
+
+def instances(region: str, found: list[Any], groups: Mapping[str, Described], targets: Targets) -> Iterator[Node]:
+    """An instance is as healthy as the worst of its target groups says, while it runs."""
+    for each in found:
+        state = each["State"]["Name"]
+        if state == "terminated":
+            continue
+        own = each["InstanceId"]
+        told = [
+            (group["TargetGroupName"], target)
+            for arn, group in groups.items()
+            for target in targets.of(arn)
+            if target["target"] == own
+        ]
+        facts = {
+            "Instance": own,
+            "Type": each.get("InstanceType"),
+            "Zone": each.get("Placement", {}).get("AvailabilityZone"),
+            "Private address": each.get("PrivateIpAddress"),
+            "Public address": each.get("PublicIpAddress"),
+            **{f"In {name}": f"{target['said']} {target['why']}".strip() for name, target in told},
+        }
+        made = node(
+            "instance",
+            region,
+            own,
+            state,
+            title=name_of(each, own),
+            facts=facts,
+            vpc=each.get("VpcId", ""),
+            subnet=each.get("SubnetId", ""),
+            arn=own,
+        )
+        if made["health"] == words.GOOD and told:
+            made["health"] = words.worst(*(target["health"] for _, target in told))
+            made["said"] = next((target["said"] for _, target in told if target["health"] == made["health"]), state)
+        yield made
+
+
+def balancers(region: str, found: list[Any], groups: Mapping[str, Described], targets: Targets) -> Iterator[Node]:
+    for each in found:
+        rows = [
+            row
+            for listener in sorted(each.get("Listeners", []), key=lambda listener: listener.get("Port") or 0)
+            for rule in listener.get("Rules", [])
+            for row in rule_rows(region, listener, rule, groups, targets)
+        ]
+        made = node(
+            KINDS.get(each["Type"], each["Type"]),
+            region,
+            each["LoadBalancerName"],
+            (each.get("State") or {}).get("Code", "active"),
+            facts={
+                "Scheme": each.get("Scheme"),
+                "DNS name": each.get("DNSName"),
+                "Subnets": ", ".join(zone["ZoneName"] for zone in each.get("AvailabilityZones", [])),
+            },
+            vpc=each.get("VpcId", ""),
+            arn=each["LoadBalancerArn"],
+        )
+        made["rows"] = rows
+        # What answers nobody is broken, whatever the balancer itself says.
+        if made["health"] == words.GOOD and any(row["health"] == words.BAD for row in rows):
+            made["health"], made["said"] = words.BAD, "no healthy target"
+        yield made
+
+
+def rule_rows(
+    region: str, listener: Described, rule: Described, groups: Mapping[str, Described], targets: Targets
+) -> Iterator[Node]:
+    """One for each target group that a rule forwards to, or one for what the balancer answers itself."""
+    text = condition(rule)
+    for number, (arn, answer) in enumerate(leads(rule)):
+        group = groups.get(arn)
+        known = targets.of(arn) if group else []
+        good = sum(target["health"] == words.GOOD for target in known)
+        yield {
+            "id": f"{rule['RuleArn']}#{number}",
+            "port": listener.get("Port"),
+            "text": text,
+            "group": identity("target-group", region, group["TargetGroupName"]) if group else "",
+            "name": group["TargetGroupName"] if group else answer,
+            "said": f"{good}/{len(known)}" if group else "",
+            "health": row_health(known) if group else words.GOOD,
+            "targets": known,
+        }
+
+
+def row_health(targets: list[Node]) -> str:
+    """Of a target group: good while one target answers; off where nobody is asked to."""
+    found = {target["health"] for target in targets}
+    for health in (words.GOOD, words.BUSY, words.BAD):
+        if health in found:
+            return health
+    return words.OFF
+
+
+def condition(rule: Described) -> str:
+    """`/chat, /chat/*`; `else` for the default rule of a listener that has others is for the page to say."""
+    said = []
+    for each in rule.get("Conditions", []):
+        values = each.get("Values") or next(
+            (value["Values"] for key, value in each.items() if key.endswith("Config") and "Values" in value), []
+        )
+        text = ", ".join(str(value) for value in values)
+        said.append(text if each.get("Field") == "path-pattern" else f"{each.get('Field')} {text}")
+    return " and ".join(said)
+
+
+def leads(rule: Described) -> Iterator[tuple[str, str]]:
+    """(ARN of a target group, "") or ("", what is answered)."""
+    for action in rule.get("Actions", []):
+        kind = action["Type"]
+        if kind == "forward":
+            several = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+            for arn in [each["TargetGroupArn"] for each in several] or [action["TargetGroupArn"]]:
+                yield arn, ""
+        elif kind == "fixed-response":
+            yield "", f"answers {action['FixedResponseConfig']['StatusCode']}"
+        else:
+            yield "", kind
+
+
+def functions(region: str, found: list[Any], vpc_of: Mapping[str, str]) -> Iterator[Node]:
+    for each in found:
+        subnets = (each.get("VpcConfig") or {}).get("SubnetIds") or []
+        yield node(
+            "function",
+            region,
+            each["FunctionName"],
+            each.get("State") or "Active",
+            facts={
+                "Runtime": each.get("Runtime"),
+                "Memory": f"{each['MemorySize']} MB" if each.get("MemorySize") else "",
+                "Timeout": f"{each['Timeout']} s" if each.get("Timeout") else "",
+                "Last update": each.get("LastUpdateStatus"),
+            },
+            vpc=next((vpc_of[subnet] for subnet in subnets if subnet in vpc_of), ""),
+            arn=each["FunctionArn"],
+        )
+
+
+def databases(region: str, found: list[Any]) -> Iterator[Node]:
+    """Who may sign in to a database, and what it is called within, is no business of a page."""
+    for each in found:
+        endpoint = each.get("Endpoint") or {}
+        yield node(
+            "database",
+            region,
+            each["DBInstanceIdentifier"],
+            each["DBInstanceStatus"],
+            facts={
+                "Engine": f"{each['Engine']} {each.get('EngineVersion', '')}".strip(),
+                "Class": each.get("DBInstanceClass"),
+                "Endpoint": f"{endpoint['Address']}:{endpoint['Port']}" if endpoint else "",
+                "Storage": f"{each['AllocatedStorage']} GB" if each.get("AllocatedStorage") else "",
+                "Encrypted": "yes" if each.get("StorageEncrypted") else "no",
+            },
+            vpc=(each.get("DBSubnetGroup") or {}).get("VpcId", ""),
+            arn=each.get("DBInstanceArn", ""),
+        )
+
+
+def file_systems(region: str, found: list[Any], mounts: list[Any]) -> Iterator[Node]:
+    for each in found:
+        own = each["FileSystemId"]
+        targets = [mount for mount in mounts if mount["FileSystemId"] == own]
+        yield node(
+            "file-system",
+            region,
+            own,
+            each["LifeCycleState"],
+            title=each.get("Name") or name_of(each, own),
+            facts={
+                "File system": own,
+                "Throughput": each.get("ThroughputMode"),
+                "Encrypted": "yes" if each.get("Encrypted") else "no",
+                **{f"Mount target {mount['IpAddress']}": mount["LifeCycleState"] for mount in targets},
+            },
+        )
+
+
+def vpc_links(region: str, found: list[Any]) -> Iterator[Node]:
+    for each in found:
+        yield node(
+            "vpc-link", region, each["id"], each["status"].lower(), title=each.get("name", ""), facts={"Id": each["id"]}
+        )
+
+
+def apis(region: str, found: list[Any]) -> Iterator[Node]:
+    for each in found:
+        stages = [stage["stageName"] for stage in each.get("stages", [])]
+        made = node(
+            "api",
+            region,
+            each["id"],
+            "deployed" if stages else "not deployed",
+            title=each["name"],
+            facts={"Id": each["id"], "Stages": ", ".join(stages), "Answers": " ".join(addresses(each))},
+        )
+        made["rows"] = [
+            {"id": f"{made['id']}#{number}", "text": ", ".join(paths), "leads": list(target), "health": words.GOOD}
+            for number, (target, paths) in enumerate(integrations(each).items())
+        ]
+        made["health"] = words.GOOD if stages else words.OFF
+        yield made
+
+
+def addresses(api: Described) -> list[str]:
+    """Of each stage, below the data plane's own address."""
+    return [f"/execute-api/{api['id']}/{stage['stageName']}" for stage in api.get("stages", [])]
+
+
+def integrations(api: Described) -> dict[tuple[str, str, str], list[str]]:
+    """The paths of each integration: by its type, connection and URI's host and port, or function."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for resource in sorted(api.get("resources", []), key=lambda each: each["path"]):
+        for verb, method in sorted((resource.get("resourceMethods") or {}).items()):
+            integration = method.get("methodIntegration") or {}
+            if verb == "OPTIONS" or integration.get("type", "MOCK") == "MOCK":
+                continue
+            uri = integration.get("uri") or ""
+            place = uri.partition("/functions/")[2].partition("/")[0] or uri.partition("://")[2].partition("/")[0]
+            paths = found.setdefault((integration["type"], integration.get("connectionId") or "", place), [])
+            if resource["path"] not in paths:
+                paths.append(resource["path"])
+    return dict(sorted(found.items(), key=lambda each: each[0][0]))
+
+
+def user_pools(region: str, found: list[Any]) -> Iterator[Node]:
+    for each in found:
+        clients = ", ".join(client["ClientName"] for client in each.get("Clients", []))
+        yield node(
+            "user-pool",
+            region,
+            each["Id"],
+            "active",
+            title=each["Name"],
+            facts={"Id": each["Id"], "App clients": clients},
+        )
