@@ -7,7 +7,7 @@ INVENTORY ?= inventories/local.yml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role packages bench bench-function bench-local constraints
+.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role packages browser bench bench-function bench-local constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,7 +54,7 @@ requests: venv ## What the last run asked of the local cloud: reads and writes, 
 stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
-test: lint ## Lint, and tests on all cores: units, the function, playbooks and modules on the local cloud; make roles runs the rest
+test: lint browser ## Lint, and tests on all cores: units, the function, playbooks and modules on the local cloud; make roles runs the rest
 	$(BIN)/pytest -n auto tests
 
 lint: venv-dev ## Style and types
@@ -71,7 +71,7 @@ unit: venv-dev ## Unit tests
 function: venv-dev ## The conversation function: lint, its own tests with coverage, faults, generated requests, on a real PostgreSQL
 	$(BIN)/pytest tests/function
 
-integration: venv-dev ## The playbooks and modules against the local cloud
+integration: venv-dev browser ## The playbooks and modules against the local cloud
 	$(BIN)/pytest -n auto tests/integration
 
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
@@ -84,7 +84,10 @@ role: venv-dev packages ## ... one scenario of molecule/, such as ROLE=nat
 	$(BIN)/python -m tests.machines.scenarios $(ROLE)
 
 packages: ## Install the system packages that the tests of the host roles need, as root
-	tests/machines/packages.sh
+	tests/packages.sh hosts
+
+browser: ## Install Chromium, which the tests of pages need, where this runs as root; they are skipped without it
+	tests/packages.sh browser
 
 bench: venv-dev ## How long first run, second run, preview, verify and destroy take, beside the floor of the same API calls; into docs/benchmarks.md
 	$(BIN)/python bench/deploy.py --write

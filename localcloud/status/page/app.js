@@ -1,7 +1,7 @@
 // Asks what there is, again and again while somebody looks, and hands it to whoever draws it.
 
 import { offer } from "./chat.js";
-import { badge, find, html } from "./dom.js";
+import { badge, find, html, mark, svg } from "./dom.js";
 import { reports } from "./reports.js";
 import { list, way } from "./requests.js";
 import { draw, select } from "./topology.js";
@@ -10,6 +10,10 @@ const PLACE = "/_localcloud/status/";
 const STATE_PAUSE = 2000;
 const REQUESTS_PAUSE = 1000;
 const live = find("#live");
+
+for (const each of document.querySelectorAll(".legend li")) {
+  each.prepend(svg("svg", { viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(each.dataset.health, 0, 0)));
+}
 
 function head(state) {
   const count = (kind) => state.nodes.filter((node) => node.kind === kind).length;

@@ -46,14 +46,14 @@ const spoken = (node) => [node.title, kindName(node.kind), node.said, ...node.ro
 
 function card(box) {
   const { node, x, y, w, h } = box;
+  const room = w > 180 ? Math.min(110, textWidth(node.said, 11)) + 8 : 0;
   return svg("g", { class: `node ${node.kind} ${node.health}`, "data-kind": node.kind, "data-health": node.health, "aria-label": spoken(node), ...choosing(node.id) },
     svg("rect", { class: "box", x, y, width: w, height: h, rx: 8 }),
     svg("path", { class: "stripe", d: `M${x + 0.5} ${y + 8}V${y + h - 8}` }),
-    words(kindName(node.kind).toUpperCase(), { x: x + 12, y: y + 17, width: w - 24, size: 9, weight: 600, class: "kind" }),
-    words(node.title, { x: x + 12, y: y + 35, width: w - 24, size: 13, weight: 600 }),
+    words(kindName(node.kind).toUpperCase(), { x: x + 12, y: y + 17, width: w - 36, size: 9, weight: 600, class: "kind" }),
+    words(node.title, { x: x + 12, y: y + 35, width: w - 24 - room, size: 13, weight: 600 }),
     mark(node.health, x + w - 15, y + 14, 0.95),
-    w > 180 ? words(node.said, { x: x + w - 26, y: y + 18, width: 80, size: 11, class: "soft", "text-anchor": "end" })
-      : svg("title", {}, node.said),
+    room ? words(node.said, { x: x + w - 10, y: y + 35, width: 110, size: 11, class: "soft", "text-anchor": "end" }) : svg("title", {}, node.said),
     node.rows.length ? svg("path", { class: "rule", d: `M${x + 10} ${y + SIZES.HEAD - 3}H${x + w - 10}` }) : null,
     node.rows.map((row, index) => line(row, node, x, y + SIZES.HEAD + index * SIZES.ROW, w)));
 }
