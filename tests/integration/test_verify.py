@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -25,6 +24,7 @@ from ansible_collections.lks.llm.plugins.module_utils.verify.judging import FAIL
 from ansible_collections.lks.llm.plugins.module_utils.verify.requirements import REQUIREMENTS
 from ansible_collections.lks.llm.plugins.module_utils.verify.system import System
 
+from .browser import ARGUMENTS, chromium, needs_chromium
 from .modules.runner import Modules
 from .modules.runner import run as run_module
 from .playbooks import BIN, ROOT, Cloud, Run
@@ -477,16 +477,10 @@ def test_an_empty_account_is_told_what_a_deploy_would_make(empty_cloud, tmp_path
         assert part in planned, part
 
 
-def chromium() -> str | None:
-    return next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )
-
-
-@pytest.mark.skipif(chromium() is None, reason="needs chromium")
+@needs_chromium
 def test_a_browser_shows_the_page(untouched, tmp_path):
     page = (untouched[1] / "report.html").as_uri()
-    common = [str(chromium()), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+    common = [chromium(), "--headless", *ARGUMENTS, f"--user-data-dir={tmp_path}/profile"]
     done = subprocess.run([*common, "--dump-dom", page], capture_output=True, text=True, timeout=120, check=True)
     assert "100 %" in done.stdout
     assert done.stdout.count('class="way ') == len(
