@@ -119,7 +119,7 @@ def balancers(region: str, found: list[Any], groups: Mapping[str, Described], ta
             facts={
                 "Scheme": each.get("Scheme"),
                 "DNS name": each.get("DNSName"),
-                "Subnets": ", ".join(zone["ZoneName"] for zone in each.get("AvailabilityZones", [])),
+                "Zones": ", ".join(zone["ZoneName"] for zone in each.get("AvailabilityZones", [])),
             },
             vpc=each.get("VpcId", ""),
             arn=each["LoadBalancerArn"],
@@ -165,7 +165,7 @@ def condition(rule: Described) -> str:
     """`/chat, /chat/*`; `else` for the default rule of a listener that has others is for the page to say."""
     said = []
     for each in rule.get("Conditions", []):
-        values = each.get("Values") or next(
+        values: list[Any] = each.get("Values") or next(
             (value["Values"] for key, value in each.items() if key.endswith("Config") and "Values" in value), []
         )
         text = ", ".join(str(value) for value in values)

@@ -26,6 +26,7 @@ function head(state) {
   find("#verdict").replaceChildren(badge(worst, attention.length ? `${attention.length} of ${Object.values(counted).reduce((one, other) => one + other, 0)} want a look` : state.nodes.length ? "All is well" : "Empty"));
   const strip = find("#attention");
   strip.hidden = !attention.length;
+  strip.className = worst;
   strip.replaceChildren(...attention.slice(0, 12).map((each) => html("li", {}, html("button", { type: "button", class: "plain", onclick: () => select(each.id) },
     badge(each.health, each.said), html("b", {}, each.title), html("span", { class: "soft" }, ` ${each.region}`)))));
   document.title = attention.length ? `(${attention.length}) Local cloud` : "Local cloud";
