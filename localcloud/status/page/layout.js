@@ -52,7 +52,8 @@ function inVpc(vpc, state, depth) {
   own.filter((node) => node.kind === "database").forEach((node) => put(1, node));
   own.filter((node) => BALANCERS.has(node.kind)).forEach((node) => put(depth.get(node.id), node));
   const subnets = vpc.subnets.map((subnet) => subnetBox(subnet, own));
-  subnets.sort((one, other) => (one.subnet.out === "public") - (other.subnet.out === "public") || one.subnet.title.localeCompare(other.subnet.title));
+  const order = ({ subnet: { out, zone, title } }) => `${out === "public" ? 1 : 0} ${zone} ${title}`;
+  subnets.sort((one, other) => order(one).localeCompare(order(other)));
   return { vpc, id: vpc.id, subnets, columns: Array.from(columns, (column) => column || []) };
 }
 

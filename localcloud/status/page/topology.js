@@ -36,7 +36,7 @@ function choosing(id) {
 }
 
 function lit(id, on) {
-  for (const line of find("#topology svg").querySelectorAll(".link")) {
+  for (const line of find("#topology .canvas svg").querySelectorAll(".link")) {
     if (line.dataset.source === id || line.dataset.target === id) line.classList.toggle("lit", on);
   }
 }
@@ -220,7 +220,7 @@ export function showWay(nodes) {
 }
 
 function show() {
-  const picture = find("#topology svg");
+  const picture = find("#topology .canvas svg");
   if (!picture) return;
   picture.classList.toggle("tracing", way.length > 0);
   const steps = way.filter((id) => !id.startsWith("target-group:"));
@@ -236,7 +236,7 @@ function show() {
 
 // A request that has just ended runs once along its way.
 export function pulse(nodes) {
-  const picture = find("#topology svg");
+  const picture = find("#topology .canvas svg");
   if (!picture || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   nodes.forEach((id, index) => {
     const element = picture.querySelector(`[data-id="${CSS.escape(id)}"]`);

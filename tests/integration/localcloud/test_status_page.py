@@ -44,7 +44,7 @@ def page(url: str) -> Iterator[Page]:
         page.on("pageerror", lambda error: faults.append(str(error)))
         faults: list[str] = []
         page.goto(url)
-        page.locator("#topology svg .node").first.wait_for()
+        page.locator("#topology .node").first.wait_for()
         yield page
         assert faults == []
 
