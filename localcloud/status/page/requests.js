@@ -55,13 +55,14 @@ export function way() {
   ];
   place.replaceChildren(
     html("h3", {}, `${request.method} ${request.path} `, html("span", { class: `status ${health(request.status)}` }, request.status || "the client went away"),
-      html("span", { class: "soft" }, ` ${duration(request.milliseconds)}, ${request.bytes.toLocaleString()} bytes`)),
+      html("span", { class: "soft" }, ` ${duration(request.milliseconds)}, ${request.bytes.toLocaleString()} bytes`),
+      html("button", { type: "button", class: "plain", onclick: () => find("#topology").scrollIntoView({ behavior: "smooth" }) }, "show it in the topology")),
     request.reason ? html("p", { class: "reason" }, request.reason) : "",
     html("ol", { class: "hops", "aria-label": "Hops" }, steps.map((step) => {
       const bar = html("i", { class: step.outcome === "ok" ? "" : "bad" });
       bar.style.width = `${Math.max(1, (step.milliseconds / longest) * 100)}%`;
       return html("li", { "data-kind": step.kind },
-        html("span", { class: "what" }, html("small", {}, kindName(step.kind)), html("b", {}, step.name), html("small", {}, step.region)),
+        html("span", { class: "what" }, html("b", { title: step.name }, step.name), html("small", {}, `${kindName(step.kind)}, ${step.region}`)),
         html("span", { class: "bar", "aria-hidden": "true" }, bar), html("span", { class: "took" }, duration(step.milliseconds)),
         step.outcome === "ok" ? "" : html("span", { class: "outcome" }, `✕ ${step.outcome}`));
     })));

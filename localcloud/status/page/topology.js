@@ -154,7 +154,7 @@ function drawPeering(link, placed, index) {
     svg("text", { x: x - width / 2 + 25, y: (top + bottom) / 2 + 4, "font-size": 11 }, text), svg("title", {}, link.id));
 }
 
-const arrow = (health) => svg("marker", { id: `end-${health}`, class: `end ${health}`, viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 6.5, markerHeight: 6.5, orient: "auto" },
+const arrow = (health) => svg("marker", { id: `end-${health}`, class: `end ${health}`, viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" },
   svg("path", { d: "M0.5 0.800L7 4L0.5 7.200z" }));
 
 export function draw(next) {
