@@ -53,7 +53,9 @@ async function call(path, options = {}) {
     }
     const content = await answer.json().catch(() => ({}));
     const why = answer.headers.get("X-Localcloud-Reason");
-    throw new Error([`${answer.status} ${content.message || content.error || answer.statusText}`, why].filter(Boolean).join(": "));
+    const error = new Error([`${answer.status} ${content.message || content.error || answer.statusText}`, why].filter(Boolean).join(": "));
+    error.status = answer.status;
+    throw error;
   }
   return null;
 }
@@ -105,12 +107,13 @@ async function bases() {
       const { models } = await (await call(`${base}/tags`)).json();
       if (Array.isArray(models)) found.push({ base, models: models.map((model) => model.name) });
     } catch (error) {
-      missed.push(`${base}: ${error.message}`);
+      if (error.status !== 404) missed.push(`${base}: ${error.message}`); // what is not there is no model
     }
   }
   session.found = found;
   find("#chat [name=base]").replaceChildren(...found.map(({ base }) => html("option", {}, base)));
   models();
+  if (!found.length && !missed.length) missed.push("No path of this API has a list of models.");
   problem.textContent = missed.join("\n");
   find("#question").focus({ preventScroll: true });
 }
