@@ -13,7 +13,7 @@ import hashlib
 import ipaddress
 import json
 import logging
-import threading
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,19 +36,19 @@ log = logging.getLogger("localcloud")
 
 
 class Kept:
-    """A JSON text that is made anew when it is older than a second. Threads share it."""
+    """A JSON text that is made anew, on one thread however many ask, when it is older than a second. To be used on one event loop."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
-        self.lock = threading.Lock()
-        self.at = float("-inf")
+        self.lock = asyncio.Lock()
+        self.at = -math.inf
         self.text = b""
         self.tag = ""
 
-    def current(self) -> tuple[bytes, str]:
-        with self.lock:
+    async def current(self) -> tuple[bytes, str]:
+        async with self.lock:
             if time.monotonic() - self.at > KEPT_SECONDS:
-                self.text = json.dumps(self.make()).encode()
+                self.text = await asyncio.to_thread(lambda: json.dumps(self.make()).encode())
                 self.tag = f'"{hashlib.sha256(self.text).hexdigest()[:32]}"'
                 self.at = time.monotonic()
             return self.text, self.tag
@@ -89,7 +89,7 @@ class Page:
         if name not in self.texts:
             return self.said(404, "There is no such part of the page.")
         try:
-            text, tag = await asyncio.to_thread(self.texts[name].current)
+            text, tag = await self.texts[name].current()
         except Exception:  # a fault here must not take the data plane with it, nor be hidden
             log.exception("the status page's %s", name)
             return self.said(500, "The local cloud could not describe itself; its log says why.")
