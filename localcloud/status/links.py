@@ -72,18 +72,23 @@ def reached(network: Network, nodes: list[Node], databases: Mapping[str, int]) -
     databases: the port of each, by ARN.
     """
     by_arn = {each["arn"]: each["id"] for each in nodes if each.get("arn")}
-    sources = [each for each in network.interfaces.values() if each.kind in ("function", "instance")]
+    starts = list(sources(network, nodes))
     seen: set[tuple[str, str]] = set()
     for own, port, name in doors(network, by_arn, databases, nodes):
-        for source in sources:
-            start = (
-                by_arn.get(source.owner, "")
-                if source.kind == "function"
-                else identity("subnet", source.region, source.subnet)
-            )
-            if start and (start, name) not in seen and opens(network, source, own, port):
+        for source, start in starts:
+            if (start, name) not in seen and opens(network, source, own, port):
                 seen.add((start, name))
                 yield link(start, name, "mounts" if port == NFS else "reaches")
+
+
+def sources(network: Network, nodes: list[Node]) -> Iterator[tuple[Interface, str]]:
+    """(interface, id of the node or subnet) of who may reach something. Functions may share an interface."""
+    for each in nodes:
+        if each["kind"] == "function":
+            yield from ((network.interfaces[own], each["id"]) for own in network.names.get(each["arn"], ()))
+    for own in network.interfaces.values():
+        if own.kind == "instance":
+            yield own, identity("subnet", own.region, own.subnet)
 
 
 def doors(

@@ -1,13 +1,14 @@
 // Where everything stands: what is called stands right of who calls it, a band for each region, a frame for each VPC. No drawing.
 
-const WIDTH = { edge: 222, middle: 140, first: 214, next: 246, subnet: 226, after: 146 };
-const GAP = 44;
+const WIDTH = { edge: 222, middle: 140, first: 214, next: 246, subnet: 244, after: 146 };
+const GAP = 42;
 const PAD = 14;
-const STACK = 16;
+const STACK = 14;
 const HEAD = 48;
 const ROW = 22;
-const INSTANCE = 28;
-const SUBNET_HEAD = 42;
+const INSTANCE = 25;
+const BETWEEN = 4;
+const SUBNET_HEAD = 38;
 const BAND_HEAD = 40;
 const VPC_HEAD = 34;
 const BAND_GAP = 40;
@@ -41,7 +42,7 @@ const boxOf = (node, w) => ({ node, id: node.id, w, h: HEAD + (node.rows.length 
 
 function subnetBox(subnet, nodes) {
   const inside = nodes.filter((node) => node.kind === "instance" && node.subnet === subnet.subnet);
-  return { subnet, id: subnet.id, w: WIDTH.subnet, inside, h: SUBNET_HEAD + inside.length * (INSTANCE + 5) + (inside.length ? 6 : 0) };
+  return { subnet, id: subnet.id, w: WIDTH.subnet, inside, h: SUBNET_HEAD + inside.length * (INSTANCE + BETWEEN) + (inside.length ? 6 : 0) };
 }
 
 function inVpc(vpc, state, depth) {
@@ -95,7 +96,7 @@ export function layout(state) {
       if (box.subnet) {
         placed.subnets.set(box.id, box);
         box.inside.forEach((node, index) => placed.nodes.set(node.id, {
-          node, id: node.id, x: left + 8, y: y + SUBNET_HEAD + index * (INSTANCE + 5), w: box.w - 16, h: INSTANCE }));
+          node, id: node.id, x: left + 8, y: y + SUBNET_HEAD + index * (INSTANCE + BETWEEN), w: box.w - 16, h: INSTANCE }));
       } else {
         placed.nodes.set(box.id, box);
         box.node.rows.forEach((row, index) => placed.rows.set(row.id, {

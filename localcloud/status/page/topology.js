@@ -87,7 +87,7 @@ function chip(box) {
   return svg("g", { class: `node instance ${node.health}`, "data-kind": "instance", "data-health": node.health, "aria-label": spoken(node), ...choosing(node.id) },
     svg("rect", { class: "box", x, y, width: w, height: h, rx: 6 }),
     mark(node.health, x + 14, y + h / 2, 0.9),
-    words(node.title, { x: x + 27, y: y + h / 2 + 4, width: w - 38 - room, size: 12, weight: 500 }),
+    words(node.title, { x: x + 27, y: y + h / 2 + 4, width: w - 34 - room, size: 11.5, weight: 500 }),
     said ? svg("text", { x: x + w - 9, y: y + h / 2 + 4, class: "soft", "font-size": 11, "text-anchor": "end" }, said) : null);
 }
 
@@ -95,9 +95,8 @@ function subnet(box) {
   const { subnet: { title, cidr, zone, out }, x, y, w, h } = box;
   return svg("g", { class: "subnet", "data-subnet": box.id },
     svg("rect", { x, y, width: w, height: h, rx: 8 }),
-    words(title, { x: x + 10, y: y + 17, width: w - 26 - textWidth(out, 10.5), size: 11.5, weight: 600 }),
-    svg("text", { x: x + w - 10, y: y + 17, class: "soft", "font-size": 10.5, "text-anchor": "end" }, out),
-    words(`${cidr}  ·  ${zone}`, { x: x + 10, y: y + 32, width: w - 20, size: 10.5, class: "soft" }));
+    words(title, { x: x + 10, y: y + 16, width: w - 20, size: 11.5, weight: 600 }),
+    words(`${cidr}  ·  ${zone}  ·  ${out}`, { x: x + 10, y: y + 30, width: w - 20, size: 10, class: "soft" }));
 }
 
 const frame = ({ vpc, x, y, w, h }) => svg("g", { class: "vpc", "data-vpc": vpc.id },
