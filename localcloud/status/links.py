@@ -58,7 +58,7 @@ def of_balancer(balancer: Node, by_arn: Mapping[str, Node], owners: Mapping[str,
         for target in row["targets"]:
             name = target["target"]
             if found := by_arn.get(owners.get(name, name)):
-                yield link(row["id"], found["id"], "forwards", target["health"], group=row["group"])
+                yield link(row["id"], found["id"], "forwards", target["health"])
 
 
 def owners_of(network: Network) -> dict[str, str]:

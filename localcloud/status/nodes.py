@@ -265,7 +265,13 @@ def apis(region: str, found: list[Any]) -> Iterator[Node]:
             facts={"Id": each["id"], "Stages": ", ".join(stages), "Answers": " ".join(addresses(each))},
         )
         made["rows"] = [
-            {"id": f"{made['id']}#{number}", "text": ", ".join(paths), "leads": list(target), "health": words.GOOD}
+            {
+                "id": f"{made['id']}#{number}",
+                "text": ", ".join(paths),
+                "paths": paths,
+                "leads": list(target),
+                "health": words.GOOD,
+            }
             for number, (target, paths) in enumerate(integrations(each).items())
         ]
         made["health"] = words.GOOD if stages else words.OFF

@@ -77,7 +77,8 @@ def requests(journeys: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             **{
-                key: each[key] for key in ("id", "time", "method", "status", "milliseconds", "bytes", "reason", "stage")
+                key: each[key]
+                for key in ("id", "time", "method", "status", "milliseconds", "bytes", "reason", "stage", "resource")
             },
             "api": f"api:{each['region']}:{each['api']}",
             "path": shown_path(each["path"], each["resource"]),

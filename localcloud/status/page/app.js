@@ -23,7 +23,7 @@ function head(state) {
   find("#where").textContent = state.nodes.length ? [`Account ${state.account}`, regions, ...parts].join("  ·  ") : `Account ${state.account}`;
   const { counted, attention } = state.verdict;
   const worst = attention[0]?.health || "good";
-  find("#verdict").replaceChildren(badge(worst, attention.length ? `${attention.length} of ${Object.values(counted).reduce((one, other) => one + other, 0)} want a look` : state.nodes.length ? "All is well" : "Empty"));
+  find("#verdict").replaceChildren(badge(worst, attention.length ? `${attention.length} of ${Object.values(counted).reduce((one, other) => one + other, 0)} want${attention.length === 1 ? "s" : ""} a look` : state.nodes.length ? "All is well" : "Empty"));
   const strip = find("#attention");
   strip.hidden = !attention.length;
   strip.className = worst;

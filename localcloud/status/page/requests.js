@@ -42,7 +42,7 @@ function choose(id) {
 // Each hop's bar is the time until its answer's head came back: it holds those of all hops behind it.
 export function way() {
   const request = requests.find((each) => each.id === selected);
-  showWay(request ? nodesOf(request) : []);
+  showWay(request ? nodesOf(request) : [], request?.resource);
   const place = find("#requests .way");
   if (!request) {
     place.replaceChildren();

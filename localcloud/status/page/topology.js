@@ -7,7 +7,7 @@ const measure = document.createElement("canvas").getContext("2d");
 const FONT = getComputedStyle(document.documentElement).fontFamily;
 let state = null;
 let selected = "";
-let way = [];
+let way = { nodes: [], resource: "" };
 
 // A text cut to a width, with all of it to be had by hovering.
 function words(text, { x, y, width, size = 12, weight = 400, ...more }) {
@@ -96,7 +96,7 @@ function subnet(box) {
   return svg("g", { class: "subnet", "data-subnet": box.id },
     svg("rect", { x, y, width: w, height: h, rx: 8 }),
     words(title, { x: x + 10, y: y + 16, width: w - 20, size: 11.5, weight: 600 }),
-    words(`${cidr}  ·  ${zone}  ·  ${out}`, { x: x + 10, y: y + 30, width: w - 20, size: 10, class: "soft" }));
+    words(`${cidr} · ${zone} · ${out}`, { x: x + 10, y: y + 30, width: w - 20, size: 10, class: "soft" }));
 }
 
 const frame = ({ vpc, x, y, w, h }) => svg("g", { class: "vpc", "data-vpc": vpc.id },
@@ -134,8 +134,8 @@ function drawLink(link, placed) {
   if (!found) return null;
   const source = found.start.node ? found.start.node.id : found.start.id;
   const target = found.end.node ? found.end.node.id : found.end.id;
-  return svg("g", { class: `link ${link.kind} ${link.health}`, "data-source": source, "data-target": target, "data-group": link.group || null,
-    "data-kind": link.kind, "data-health": link.health }, svg("path", { d: curve(found), "marker-end": `url(#end-${link.health})` }));
+  return svg("g", { class: `link ${link.kind} ${link.health}`, "data-source": source, "data-target": target,
+    "data-from": found.from.row ? link.from : null, "data-to": found.to.row ? link.to : null, "data-kind": link.kind, "data-health": link.health }, svg("path", { d: curve(found), "marker-end": `url(#end-${link.health})` }));
 }
 
 function drawPeering(link, placed, index) {
@@ -212,24 +212,27 @@ function nameOf(target) {
 
 export const titleOf = (id, otherwise) => state?.nodes.find((each) => each.id === id)?.title || otherwise;
 
-// nodes: ids in the order of the hops; groups among them are rows of a balancer
-export function showWay(nodes) {
-  way = nodes;
+// nodes: ids in the order of the hops, target groups among them; resource: of the API, which says which of its rows it was
+export function showWay(nodes, resource) {
+  way = { nodes, resource };
   show();
 }
 
 function show() {
   const picture = find("#topology .canvas svg");
   if (!picture) return;
-  picture.classList.toggle("tracing", way.length > 0);
-  const steps = way.filter((id) => !id.startsWith("target-group:"));
-  const groups = new Set(way.filter((id) => id.startsWith("target-group:")));
+  const { nodes, resource } = way;
+  picture.classList.toggle("tracing", nodes.length > 0);
+  const steps = nodes.filter((id) => !id.startsWith("target-group:"));
   const pairs = new Set(steps.slice(1).map((id, index) => `${steps[index]} ${id}`));
-  for (const element of picture.querySelectorAll(".node")) element.classList.toggle("on", way.includes(element.dataset.id));
-  for (const element of picture.querySelectorAll(".row")) element.classList.toggle("on", groups.has(element.dataset.group));
+  const rows = new Set(state.nodes.filter((node) => nodes.includes(node.id)).flatMap((node) => node.rows)
+    .filter((row) => (row.paths ? row.paths.includes(resource) : nodes.includes(row.group))).map((row) => row.id));
+  const passed = (row) => !row || rows.has(row);
+  for (const element of picture.querySelectorAll(".node")) element.classList.toggle("on", nodes.includes(element.dataset.id));
+  for (const element of picture.querySelectorAll(".row")) element.classList.toggle("on", rows.has(element.dataset.row));
   for (const element of picture.querySelectorAll(".link")) {
-    const { source, target, group } = element.dataset;
-    element.classList.toggle("on", pairs.has(`${source} ${target}`) && (!group || groups.has(group)));
+    const { source, target, from, to } = element.dataset;
+    element.classList.toggle("on", pairs.has(`${source} ${target}`) && passed(from) && passed(to));
   }
 }
 

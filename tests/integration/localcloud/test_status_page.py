@@ -228,8 +228,14 @@ def test_a_user_signs_in_and_an_answer_arrives_word_by_word(page: Page, user: st
     assert [each.get_attribute("data-kind") for each in shown.all()] == ["api", *(hop["kind"] for hop in hops)]
     last = hops[-1]
     expect(node(page, f"instance:{last['region']}:{last['name']}")).to_have_class(re.compile(r"\bon\b"))
-    assert page.locator("#topology .link.on").count() >= 5
-    assert page.locator("#topology .node.on").count() == 1 + len([hop for hop in hops if hop["kind"] != "target-group"])
+    stops = 1 + len([hop for hop in hops if hop["kind"] != "target-group"])
+    assert page.locator("#topology .node.on").count() == stops
+    assert set(page.locator("#topology .row.on").evaluate_all("found => found.map((each) => each.dataset.group)")) == {
+        None,
+        *(f"{hop['kind']}:{hop['region']}:{hop['name']}" for hop in hops if hop["kind"] == "target-group"),
+    }
+    ways = page.locator("#topology .link.on").evaluate_all("found => found.map((each) => each.dataset.target)")
+    assert len(set(ways)) == stops - 1
     request.click()
     expect(shown).to_have_count(0)
 
