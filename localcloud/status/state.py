@@ -7,7 +7,7 @@ from typing import Any
 
 from localcloud import ACCOUNT
 from localcloud.dataplane.picture import Picture
-from localcloud.status import links, nodes, reports, sign_in, words
+from localcloud.status import balancing, links, nodes, reports, sign_in, words
 from localcloud.status.described import Regions
 from localcloud.status.nodes import Node, identity, name_of
 from plugins.module_utils.reachability.model import Network
@@ -48,7 +48,7 @@ def state(picture: Picture, more: Regions) -> dict[str, Any]:
 
 
 def all_nodes(found: Regions, picture: Picture) -> Iterator[Node]:
-    targets = nodes.Targets(found)
+    targets = balancing.Targets(found)
     for region, parts in found.items():
         vpc_of = {each["SubnetId"]: each["VpcId"] for each in parts.get("subnets", [])}
         yield from nodes.apis(region, parts.get("apis", []))
@@ -56,8 +56,8 @@ def all_nodes(found: Regions, picture: Picture) -> Iterator[Node]:
         yield from nodes.vpc_links(region, parts.get("vpc_links", []))
         yield from nodes.functions(region, parts.get("functions", []), vpc_of)
         yield from nodes.databases(region, parts.get("databases", []))
-        yield from nodes.balancers(region, parts.get("load_balancers", []), picture.groups, targets)
-        yield from nodes.instances(region, parts.get("instances", []), picture.groups, targets)
+        yield from balancing.balancers(region, parts.get("load_balancers", []), picture.groups, targets)
+        yield from balancing.instances(region, parts.get("instances", []), picture.groups, targets)
         yield from nodes.file_systems(region, parts.get("file_systems", []), parts.get("mount_targets", []))
 
 
@@ -72,7 +72,7 @@ def all_links(found: Regions, picture: Picture, known: dict[str, Node]) -> Itera
             own = known[identity("vpc-link", region, described["id"])]
             yield from links.of_vpc_link(described, own, apis, by_arn)
     for each in known.values():
-        if each["kind"] in nodes.KINDS.values():
+        if each["kind"] in balancing.KINDS.values():
             yield from links.of_balancer(each, by_arn, owners)
     key = ("status", "reached")
     if key not in picture.memory:

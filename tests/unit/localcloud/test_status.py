@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud.dataplane.picture import PICTURES
-from localcloud.status import described, nodes, reports, sign_in, words
+from localcloud.status import balancing, described, nodes, reports, sign_in, words
 from localcloud.status.serving import local
 from localcloud.status.state import state, verdict
 
@@ -80,12 +80,12 @@ def test_what_changes_by_a_call_is_read_again(aws: Callable[..., Any], top: Topo
     assert told()[1] != "stopped"
 
 
-def health_of(*states: str) -> nodes.Targets:
+def health_of(*states: str) -> balancing.Targets:
     found = [
         {"TargetGroupArn": GROUP, "Target": {"Id": f"i-{number}", "Port": 80}, "TargetHealth": {"State": each}}
         for number, each in enumerate(states)
     ]
-    return nodes.Targets({HOME: {"health": found}})
+    return balancing.Targets({HOME: {"health": found}})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def health_of(*states: str) -> nodes.Targets:
 def test_a_target_group_is_as_good_as_its_best_target(states: tuple[str, ...], health: str, said: str) -> None:
     rule = {"RuleArn": "rule", "Actions": [{"Type": "forward", "TargetGroupArn": GROUP}]}
     groups = {GROUP: {"TargetGroupName": "web"}}
-    (row,) = nodes.rule_rows(HOME, {"Port": 80}, rule, groups, health_of(*states))
+    (row,) = balancing.rule_rows(HOME, {"Port": 80}, rule, groups, health_of(*states))
     assert (row["health"], row["said"]) == (health, said)
 
 
@@ -110,7 +110,7 @@ def test_an_instance_is_as_bad_as_its_worst_target_group_says() -> None:
     ran = [{"InstanceId": f"i-{number}", "State": {"Name": "running"}} for number in (0, 1, 2)]
     gone = {"InstanceId": "i-3", "State": {"Name": "terminated"}}
     groups = {GROUP: {"TargetGroupName": "web"}}
-    found = nodes.instances(HOME, [*ran, gone], groups, health_of("healthy", "unhealthy"))
+    found = balancing.instances(HOME, [*ran, gone], groups, health_of("healthy", "unhealthy"))
     said = [(each["title"], each["health"], each["said"]) for each in found]
     assert said == [("i-0", "good", "healthy"), ("i-1", "bad", "unhealthy"), ("i-2", "good", "running")]
 
