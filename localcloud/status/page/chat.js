@@ -18,7 +18,7 @@ let turns = [];
 let running = null;
 
 export function offer(state) {
-  control = state.control;
+  control = `${location.protocol}//${location.hostname}:${state.control}`;
   const offered = state.ways.filter((way) => way.bases.length);
   if (JSON.stringify(offered) !== JSON.stringify(ways)) {
     ways = offered;
