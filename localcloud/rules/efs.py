@@ -8,8 +8,8 @@ from typing import Any
 from moto.backends import get_backend
 
 from localcloud.rules import Call, Refusal, rule
+from localcloud.services.ec2_addresses import taken_addresses, usable
 from localcloud.services.efs import life_cycle_state
-from localcloud.services.elbv2 import taken_addresses, usable
 
 API = "https://docs.aws.amazon.com/efs/latest/ug"
 

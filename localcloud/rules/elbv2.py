@@ -9,13 +9,12 @@ from typing import Any
 from moto.backends import get_backend
 
 from localcloud.rules import Call, Refusal, rule
+from localcloud.services.ec2_addresses import taken_addresses, usable
 from localcloud.services.elbv2 import (
     DEFAULTS,
     LISTENER_DEFAULTS,
     group_arns,
-    taken_addresses,
     target_group_defaults,
-    usable,
     users,
 )
 

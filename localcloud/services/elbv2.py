@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
 from localcloud.dataplane.health import REGISTER
+from localcloud.services.ec2_addresses import free_address, remove_interface
 
 # Seconds until a load balancer is active. AWS takes one to three minutes; here it is just long enough that nobody forgets to wait.
 PROVISIONING = {"application": 0.5, "network": 2.0}
@@ -141,11 +141,11 @@ def place_interfaces(backend: Any, balancer: Any, chosen: dict[str, str]) -> Non
     interfaces: dict[str, Any] = balancer.__dict__.setdefault("interfaces", {})
     wanted = {subnet.id: subnet for subnet in balancer.subnets}
     for subnet_id in set(interfaces) - set(wanted):
-        remove_interface(backend, interfaces.pop(subnet_id))
+        remove_interface(interfaces.pop(subnet_id))
     for subnet_id, subnet in wanted.items():
         if subnet_id in interfaces:
             continue
-        address = chosen.get(subnet_id) or free_address(backend, subnet)
+        address = chosen.get(subnet_id) or free_address(backend.ec2_backend, subnet)
         interface = backend.ec2_backend.create_network_interface(
             subnet,
             [address],
@@ -158,43 +158,7 @@ def place_interfaces(backend: Any, balancer: Any, chosen: dict[str, str]) -> Non
         interface.requester_managed = True
         interface.requester_id = "amazon-elb"
         interface.status = "in-use"
-        subnet.request_ip(address, interface)
         interfaces[subnet_id] = interface
-
-
-def remove_interface(backend: Any, interface: Any) -> None:
-    backend.ec2_backend.enis.pop(interface.id, None)
-    for address in interface.private_ip_addresses:
-        interface.subnet.del_subnet_ip(address["PrivateIpAddress"])
-
-
-def taken_addresses(ec2: Any, subnet_id: str) -> set[str]:
-    """Addresses in use in a subnet, whoever uses them."""
-    taken = {
-        address["PrivateIpAddress"]
-        for interface in ec2.enis.values()
-        if interface.subnet.id == subnet_id
-        for address in interface.private_ip_addresses
-    }
-    taken |= set(ec2.get_subnet(subnet_id)._subnet_ips)
-    return taken
-
-
-def usable(subnet: Any, address: str) -> bool:
-    """AWS keeps the first four addresses of a subnet and the last one.
-    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
-    network = ipaddress.ip_network(subnet.cidr_block)
-    number = int(ipaddress.ip_address(address)) - int(network.network_address)
-    return 4 <= number < network.num_addresses - 1
-
-
-def free_address(backend: Any, subnet: Any) -> str:
-    """From the end of the subnet, so that addresses that people choose, at its beginning, stay free."""
-    taken = taken_addresses(backend.ec2_backend, subnet.id)
-    network = ipaddress.ip_network(subnet.cidr_block)
-    return next(
-        str(network[index]) for index in range(network.num_addresses - 2, 3, -1) if str(network[index]) not in taken
-    )
 
 
 def health(group: Any, target: dict[str, Any], backend: Any) -> Any:
@@ -275,7 +239,7 @@ def install_load_balancers() -> None:
     def delete_load_balancer(self: Any, arn: str) -> None:
         balancer = self.load_balancers.get(arn)
         for interface in getattr(balancer, "interfaces", {}).values():
-            remove_interface(self, interface)
+            remove_interface(interface)
         delete(self, arn)
 
     def describe_load_balancers(self: Any, arns: list[str] | None, names: list[str] | None) -> list[Any]:

@@ -21,6 +21,7 @@ from moto.backends import get_backend
 from localcloud.lambda_runtime.environment import Outcome, Settings
 from localcloud.lambda_runtime.pool import Code, Pool, Throttled
 from localcloud.services import rds
+from localcloud.services.ec2_addresses import remove_interface
 
 log = logging.getLogger("localcloud.lambda")
 
@@ -98,7 +99,7 @@ class Interfaces:
         with self.lock:
             if key in self.made and not self.made[key][1]:
                 interface, _ = self.made.pop(key)
-                interface.ec2_backend.enis.pop(interface.id, None)
+                remove_interface(interface)
 
 
 INTERFACES = Interfaces()

@@ -27,6 +27,7 @@ from localcloud import postgres_catalog as catalog
 from localcloud.certificates import Authority
 from localcloud.postgres import Postgres, Unavailable
 from localcloud.scratch import Scratch
+from localcloud.services.ec2_addresses import remove_interface
 
 log = logging.getLogger("localcloud.rds")
 
@@ -149,7 +150,7 @@ class Machine:
 
     def detach(self) -> None:
         if self.interface:
-            self.interface.ec2_backend.enis.pop(self.interface.id, None)
+            remove_interface(self.interface)
             self.interface = None
 
     def modify(self, changes: dict[str, Any]) -> None:
