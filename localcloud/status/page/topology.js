@@ -74,7 +74,7 @@ function line(row, node, x, y, w) {
   return svg("g", { class: `row ${row.health}`, "data-row": row.id, "data-group": row.group || null, "data-health": row.health },
     svg("title", {}, `${rule} → ${row.name} ${row.said}`),
     row.group
-      ? words(rule, { x: x + 12, y: middle, width: left, size: 11.5, class: "path" })
+      ? words(rule, { x: x + 12, y: middle, width: left, size: 11.5, weight: row.health === "bad" ? 600 : 400, class: "path" })
       : words(`${rule} ${row.name}`, { x: x + 12, y: middle, width: w - 28, size: 11.5, class: "path" }),
     dots.map((target, index) => mark(target.health, right - countWidth - (dots.length - 1 - index) * 14 - 3, middle - 4, 0.8)),
     row.said ? svg("text", { x: right + 3, y: middle, class: "count", "font-size": 11, "text-anchor": "end" }, row.said) : null);
