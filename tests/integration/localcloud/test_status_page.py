@@ -201,23 +201,31 @@ def test_a_user_signs_in_and_an_answer_arrives_word_by_word(page: Page, user: st
     assert box.get_by_label("Through").locator("option").all_inner_texts() == [f"/{region}" for region in REGIONS]
     box.get_by_label("Through").select_option(f"/{AWAY}")
 
-    box.locator(".said").evaluate(
-        """list => {
-            window.lengths = new Set();
-            new MutationObserver(() => lengths.add(list.querySelector("li.assistant p")?.textContent.length ?? 0))
-                .observe(list, {childList: true, subtree: true, characterData: true});
+    # What a person sees: the newest answer in each frame that is drawn while it is still on its way.
+    page.evaluate(
+        """() => {
+            window.seen = new Set();
+            const look = () => {
+                const newest = [...document.querySelectorAll("#chat li.assistant p")].at(-1);
+                if (newest && !document.querySelector("#chat .stop").hidden) seen.add(newest.textContent);
+                requestAnimationFrame(look);
+            };
+            look();
         }"""
     )
-    box.get_by_label("Question").fill("Tell me about the history of verbs.")
-    box.get_by_role("button", name="Send").click()
-    answer = box.locator("li.assistant")
-    note = answer.locator("small.soft")
-    expect(note).to_contain_text("first word after")
-    pieces = int(re.search(r"(\d+) pieces", note.inner_text())[1])  # type: ignore[index]
-    seen = page.evaluate("[...lengths]")
-    assert len(answer.locator("p").inner_text()) == max(seen)
-    assert pieces >= 3
-    assert len([length for length in seen if length]) >= 3, "it came at once"
+    for turn in range(3):  # a machine that is busy may draw no frame meanwhile, but not time and again
+        box.get_by_label("Question").fill("Tell me about the history of verbs.")
+        box.get_by_role("button", name="Send").click()
+        answer = box.locator("li.assistant").nth(turn)
+        expect(answer.locator("small.soft")).to_contain_text("first word after")
+        whole = answer.locator("p").inner_text()
+        grown = [each for each in page.evaluate("[...seen]") if each.strip() and each != whole]
+        if len(grown) >= 3:
+            break
+        page.evaluate("seen.clear()")
+    else:
+        raise AssertionError(f"{whole} came at once")
+    assert all(whole.startswith(each.rstrip()) for each in grown)
     expect(box.locator(".problem")).to_have_text("")
 
     request = page.locator("#requests .list button", has_text=f"/{AWAY}/chat").first
