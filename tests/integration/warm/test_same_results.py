@@ -24,8 +24,8 @@ OTHER = re.compile(
     r"|(?<=secret:side-)\w{6}\b|(?<=side-Queue-)\w{12}\b|(?<=net/side-net/)[0-9a-f]{16}\b|(?<=targetgroup/side/)[0-9a-f]{16}\b"
 )
 DRAWN = {
-    "RequestId", "created_timestamp", "creation_time", "fingerprint", "hosted_zone_id", "instance_profile_id", "last_modified_timestamp",
-    "mac_address", "policy_id", "private_ip", "private_key", "public_ip", "request_id", "secret_key", "session_token", "version_id",
+    "RequestId", "access_key_id", "created_timestamp", "creation_time", "fingerprint", "group_id", "hosted_zone_id", "instance_profile_id", "last_modified_timestamp",
+    "mac_address", "policy_id", "private_ip", "private_key", "public_ip", "request_id", "secret_access_key", "secret_key", "session_token", "user_id", "version_id",
     "x-amzn-requestid", "zone_id",
 }  # fmt: skip
 
