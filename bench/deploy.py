@@ -45,10 +45,11 @@ def measure(home: Path, port: int, name: str, command: list[str], extra: list[st
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
     }
+    variables = {"cloud_port": port, "cloud_run": name, "verify_folder": str(home / "reports")}
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     done = subprocess.run(
-        [str(BIN / "ansible-playbook"), *command, *extra, "-e", f"cloud_port={port}", "-e", f"cloud_run={name}"],
+        [str(BIN / "ansible-playbook"), *command, *extra, "-e", json.dumps(variables)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -87,6 +88,13 @@ def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
     return answer["runs"]
 
 
+def verified(home: Path) -> str:
+    """What verify says of itself: calls to each region, of which 100 are the most, and what the probes took."""
+    report = json.loads((home / "reports/report.json").read_text())
+    calls = ", ".join(f"{count} in {region}" for region, count in report["calls"].items())
+    return f"verify's snapshot takes these calls: {calls}. Its probes took {report['probe_seconds']:.1f} s.\n"
+
+
 def table(measured: dict[str, dict[str, float]]) -> str:
     rows = []
     for name, figure in measured.items():
@@ -114,6 +122,7 @@ def main() -> int:
             for name, command in STEPS.items():
                 print(f"{name} …", file=sys.stderr, flush=True)
                 measured[name] = measure(home, port, name, command, options.extra)
+            told = verified(home)
         finally:
             localcloud(home, "stop", f"--port={port}")
         print("floor …", file=sys.stderr, flush=True)
@@ -123,7 +132,7 @@ def main() -> int:
                     measured[name]["floor"] = run["seconds"]
         except subprocess.CalledProcessError as error:  # what was measured until then is not lost
             print(f"no floor: {error.stderr[-2000:]}", file=sys.stderr)
-    text = f"{machine}\n\n{table(measured)}"
+    text = f"{machine}\n\n{table(measured)}\n{told}"
     print(text)
     if options.write:
         figures.write("make bench", text)
