@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 ANSIBLE := $(BIN)/ansible-playbook
 PYTHON ?= python3
 INVENTORY ?= inventories/local.yml
+# Tests of integration first: they are the long ones, and what is left over at the end is short.
+PARALLEL := -n auto --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -55,7 +57,7 @@ stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
 test: lint browser ## Lint, and tests on all cores: units, the function, playbooks and modules on the local cloud; make roles runs the rest
-	$(BIN)/pytest -n auto tests
+	$(BIN)/pytest $(PARALLEL) tests
 
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
@@ -72,7 +74,7 @@ function: venv-dev ## The conversation function: lint, its own tests with covera
 	$(BIN)/pytest tests/function
 
 integration: venv-dev browser ## The playbooks and modules against the local cloud
-	$(BIN)/pytest -n auto tests/integration
+	$(BIN)/pytest $(PARALLEL) tests/integration
 
 roles: venv-dev packages ## The host roles on booted machines, as root; nothing is left behind
 	$(BIN)/python -m tests.machines.scenarios

@@ -158,8 +158,11 @@ class Checker:
     async def check(self, check: Check, picture: Picture) -> None:
         key = check.key
         try:
+            known = REGISTER.found.get(key)
             verdict = await check.verdict(picture)
-            before = REGISTER.get(*key) or health.Health()
+            if REGISTER.found.get(key) is not known:
+                return  # forgotten meanwhile: the verdict is on what there was before
+            before = known or health.Health()
             found = health.after(
                 before,
                 verdict,

@@ -72,6 +72,11 @@ class Register:
     def put(self, key: Key, health: Health) -> None:
         self.found[key] = health
 
+    def forget(self, target: str) -> None:
+        """One that stops begins anew when it starts."""
+        for key in [key for key in list(self.found) if key[1] == target]:
+            self.found.pop(key, None)
+
     def keep(self, keys: set[Key]) -> None:
         """Forgets all others: a target that is registered again begins anew."""
         for key in set(self.found) - keys:

@@ -25,6 +25,7 @@ import yaml
 
 from localcloud import ACCOUNT, children, interfaces, loopback
 from localcloud.dataplane import hosts, network
+from localcloud.dataplane.health import REGISTER
 from localcloud.dataplane.picture import PICTURES, Picture
 from localcloud.scratch import Scratch
 from localcloud.systems_manager.application import Problem, unpack
@@ -302,6 +303,7 @@ class Workers:
                 except Refusal as refusal:
                     log.warning("%s: %s", instance, refusal)
                 continue
+            REGISTER.forget(instance)
             worker.end()
             if state not in ("pending", "stopping", "stopped"):
                 self.workers.pop((instance, port), None)

@@ -11,10 +11,11 @@ What is written down is JSON::
      "not_probed": {subject: reason},     # subjects: all, api, user, "workers zone-a", database, "models zone-a"
      "requests": [{"name", "zone", "method", "path", "signed": false, "status": 200, "headers": {lower-case name: value},
                    "body": parsed JSON, or text, "first_byte": seconds, "seconds", "error": why there is no answer}],
-     "user": {"name", "step": the call that failed, "error": why it cannot sign in, "left": [names of users that could not be removed]},
+     "user": {"name", "error": why it cannot sign in, "left": [names of users that could not be removed], "left_why"},
      "workers": [{"zone", "region", "instance", "status", "models": ["name@digest"], "output"}],
      "database": {"encrypted": {"protocol", "cipher", "authorized"}, "plain": "refused" | "accepted", "error"}}
 
-Some have more: what a preflight wanted, which model was asked, what was sent. A streamed answer has instead of a body: "lines" (their number), "garbled" (of these, no JSON), "last" (the last line), "text" (what the
-lines said together), "last_byte" (seconds), and first_byte is the first line's. Neither tokens nor passwords are written down.
+Some have more: what a preflight wanted, which model was asked, what was sent. A streamed answer has instead of a body: "lines" (their
+number), "garbled" (of these, no JSON), "last" (the last line), "text" (what the lines said together), "last_byte" (seconds), and first_byte
+is the first line's. Neither tokens nor passwords are written down.
 """

@@ -64,7 +64,7 @@ def ask_as_stranger(api, zones, conversations):
         routes += [(zone["name"], "GET", f"{zone['path']}/tags"), (zone["name"], "POST", f"{zone['path']}/chat")]
 
     def ask(zone, method, path):
-        body: dict | None = None if method == "GET" else {}
+        body = None if method == "GET" else {}
         ask_preflight(api, path, method, zone)
         api.ask("stranger", f"{method} {path}", zone=zone, body=body)
         api.ask("forged", f"{method} {path}", zone=zone, body=body, token=f"e30.{secrets.token_urlsafe(12)}.e30")

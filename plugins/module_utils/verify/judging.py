@@ -5,6 +5,8 @@
 
 """What a check, a finding and a result are, and how checks become results."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 

@@ -128,7 +128,7 @@ def embeds(system, zone):
         vectors = body.get("embeddings") if isinstance(body, dict) else None
         if entry["status"] != 200:
             yield wrong(entry)
-        elif not vectors or not all(isinstance(number, int | float) for number in vectors[0]):
+        elif not vectors or not all(isinstance(number, (int, float)) for number in vectors[0]):
             yield wrong(entry, f"without a vector by {entry.get('model')}")
         elif "nomic-embed" in entry.get("model", "") and len(vectors[0]) != system.expected["dimensions"]:
             yield wrong(entry, f"a vector of {len(vectors[0])} dimensions by {entry['model']}")

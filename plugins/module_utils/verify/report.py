@@ -11,8 +11,8 @@
                   "findings": [{"found", "resource", "region", "expected", "missing"}], "reasons", "plan", "notes"}],
      "not_probed": [{"what", "why"}], "probe_seconds", "calls": {region: requests}, "topology": {…}}
 
-verified is true when every check passes; a probe that was not made is none. notes are what a probe measured. plan is what a deploy would make for a check. A status is
-pass, fail, blocked (what it looks at is not there) or unseen (AWS refused to tell).
+verified is true when every check passes; a probe that was not made is none. notes are what a probe measured. plan is what a deploy would
+make for a check. A status is pass, fail, blocked (what it looks at is not there) or unseen (AWS refused to tell).
 """
 
 from ansible_collections.lks.llm.plugins.module_utils.verify.catalogue import CHECKS, PROBES
