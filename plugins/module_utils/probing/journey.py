@@ -9,6 +9,7 @@ import secrets
 import threading
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 from ansible_collections.lks.llm.plugins.module_utils.probing.http import came_at_once, read_stream
 from ansible_collections.lks.llm.plugins.module_utils.probing.user import subject_of
@@ -64,7 +65,7 @@ def ask_as_stranger(api, zones, conversations):
         routes += [(zone["name"], "GET", f"{zone['path']}/tags"), (zone["name"], "POST", f"{zone['path']}/chat")]
 
     def ask(zone, method, path):
-        body = None if method == "GET" else {}
+        body: Any = None if method == "GET" else {}
         ask_preflight(api, path, method, zone)
         api.ask("stranger", f"{method} {path}", zone=zone, body=body)
         api.ask("forged", f"{method} {path}", zone=zone, body=body, token=f"e30.{secrets.token_urlsafe(12)}.e30")
