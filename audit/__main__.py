@@ -23,7 +23,9 @@ BEGIN, END = "<!-- answers: made by python -m audit --write -->", "<!-- end of a
 
 
 def with_table(text: str, rows: str) -> str:
-    """The document with these rows between its marks."""
+    """The document with these rows between its marks; raises ValueError where it has none."""
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"{DOCUMENT.name} has no place for the answers: it needs the lines {BEGIN} and {END}")
     before, _mark, rest = text.partition(BEGIN)
     _old, _mark, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{rows}\n\n{END}{after}"

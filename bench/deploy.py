@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 sys.path.insert(0, str(ROOT))
 
 from bench import figures  # noqa: E402
-from tests.integration.conftest import free_port  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 STEPS = {
     "first-run": ["site.yml"],

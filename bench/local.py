@@ -27,7 +27,8 @@ import boto3  # noqa: E402
 
 from bench import figures  # noqa: E402
 from tests.fabric import topology  # noqa: E402
-from tests.integration.conftest import free_port  # noqa: E402
+from tests.ports import free_port  # noqa: E402
+from tests.waiting import until  # noqa: E402
 
 HOP_MILLISECONDS = 5.0
 LINES_A_SECOND = 1000
@@ -65,7 +66,7 @@ class Cloud:
         made = topology.build(self.client, name="bench")
         topology.configure(self.client, "bench")
         group = made.away.groups["web"]
-        topology.until(lambda: set(topology.states(self.client, topology.AWAY, group).values()) == {"healthy"}, 180)
+        until(lambda: set(topology.states(self.client, topology.AWAY, group).values()) == {"healthy"}, "health", 180)
         return made
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..waiting import until
 
 HOME, AWAY = "us-east-1", "us-west-2"
 PORT = 8000  # of the instances
@@ -235,11 +236,3 @@ def states(clients: Clients, region: str, group: str) -> dict[str, str]:
     """Targets' states by id."""
     found = clients("elbv2", region).describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
     return {each["Target"]["Id"]: each["TargetHealth"]["State"] for each in found}
-
-
-def until(done: Callable[[], Any], seconds: float = 90) -> None:
-    """Waits for something that must come; generous, for the machine may be busy."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"it did not come within {seconds} s"
-        time.sleep(0.1)

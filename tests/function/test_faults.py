@@ -7,12 +7,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from ..waiting import until
 from . import function
 
 BOUND = 15  # seconds: the function's timeout
@@ -69,15 +70,12 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(
     writer.start()
     try:
         for _ in range(3):
-            before = len(acknowledged)
-            wait_for(lambda before=before: len(acknowledged) > before + 5)
+            until(grows(acknowledged, 5), "saving")
             kill(own_database.server)
-            failures = len(failed)
-            wait_for(lambda failures=failures: len(failed) > failures)
+            until(grows(failed), "a failure")
             own_database.server.start()
     finally:
-        before = len(acknowledged)
-        wait_for(lambda: len(acknowledged) > before + 5)
+        until(grows(acknowledged, 5), "saving")
         done.set()
         writer.join()
     assert slowest < BOUND
@@ -120,7 +118,7 @@ def test_out_of_connections_then_not(own_database: function.Database, user: func
         return int(server.sql(f"SELECT count(*) {sleeping}")) == usable
 
     try:
-        wait_for(full)
+        until(full)
         for answer in (user.call("GET"), user.call("POST", json=draft())):
             assert (answer.status_code, answer.json()["status"]) == (503, "error")
     finally:
@@ -131,8 +129,7 @@ def test_out_of_connections_then_not(own_database: function.Database, user: func
     assert len(user.call("GET").json()["data"]) == 1
 
 
-def wait_for(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+def grows(kept: list[str], by: int = 0) -> Callable[[], bool]:
+    """Whether a list has come to hold more than that many more than now."""
+    before = len(kept)
+    return lambda: len(kept) > before + by

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ..ports import free_port
 from .api_client import HOME, Browser
 from .playbooks import Cloud, Run
-
-
-def free_port() -> int:
-    """A port that is free, with the next one, which the cloud's data plane takes.
-
-    Below those that the kernel gives away by itself: one of these may be gone again before it is used.
-    """
-    for _ in range(1000):
-        port = random.SystemRandom().randrange(10_000, 32_000, 2)
-        with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", port))
-            second.bind(("127.0.0.1", port + 1))
-            return port
-    raise RuntimeError("no two ports in a row are free")
 
 
 @pytest.fixture(scope="session")

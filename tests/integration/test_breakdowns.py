@@ -7,12 +7,12 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from ..waiting import until
 from .api_client import HOME, REGIONS, Browser, Stream, chat, noted, way
 from .playbooks import Cloud
 
@@ -20,13 +20,6 @@ pytestmark = [pytest.mark.usefixtures("first_run"), pytest.mark.breaks]
 ZONES = dict(zip(REGIONS, ("zone-a", "zone-b"), strict=True))
 SLOW = chat("Tell me everything that you know about the history of verbs.", stand_in_tokens_per_second=4)
 SHORT = {**chat("Are you there?", num_predict=2), "stream": False}
-
-
-def until(done: Callable[[], Any], what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.5)
 
 
 def states(cloud: Cloud, region: str, kind: str) -> dict[str, str]:
@@ -41,7 +34,7 @@ def await_health(cloud: Cloud, region: str, *kinds: str) -> None:
     for kind in kinds:
         until(
             lambda kind=kind: set(states(cloud, region, kind).values()) == {"healthy"},  # type: ignore[misc]
-            f"the workers for {kind} do not come back",
+            f"health of the workers for {kind}",
         )
 
 
@@ -75,14 +68,14 @@ def test_a_worker_that_is_killed_loses_what_it_was_saying_and_no_more(cloud: Clo
     assert f"{lost} closed the connection" in logged(cloud, broken.id)["integrationError"]
 
     # Until checks find out, or it is started again, its turns are lost: those, and no others.
-    until(lambda: process(cloud, lost) not in (0, killed), "the worker is not started again")
+    until(lambda: process(cloud, lost) not in (0, killed), "another process of the worker")
     kill(again := process(cloud, lost))
     after = [user.ask("POST", f"/{region}/chat", SHORT) for _ in range(6)]
     failed = [answer for answer in after if answer.status != 200]
     assert {answer.status for answer in failed} <= {502}
     assert {way(cloud, answer.id)[-1]["name"] for answer in failed} <= {lost}
     assert len(failed) <= 3
-    until(lambda: process(cloud, lost) not in (0, again), "the worker is not started again")
+    until(lambda: process(cloud, lost) not in (0, again), "another process of the worker")
     await_health(cloud, region, "chat")
     answered = [user.ask("POST", f"/{region}/chat", SHORT) for _ in range(4)]
     assert {answer.status for answer in answered} == {200}
@@ -104,7 +97,7 @@ def logged(cloud: Cloud, request_id: str) -> dict[str, Any]:
         found[:] = events["events"]
         return bool(found)
 
-    until(written, f"{request_id} is not in the access log", 30)
+    until(written, f"the access log's line on {request_id}", 30)
     return dict(json.loads(found[0]["message"]))
 
 

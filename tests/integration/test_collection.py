@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .conftest import free_port
+from ..ports import free_port
 from .playbooks import BIN, ROOT, Cloud
 
 

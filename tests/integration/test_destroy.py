@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from .conftest import free_port
+from ..ports import free_port
 from .playbooks import BIN, ROOT, Cloud
 
 REGIONS = ("us-east-1", "us-west-2")

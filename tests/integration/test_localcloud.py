@@ -19,7 +19,8 @@ import pytest
 from localcloud.daemon import birth
 
 from ..fabric import topology
-from .conftest import free_port
+from ..ports import free_port
+from ..waiting import until
 from .playbooks import ROOT, Cloud
 
 SECRET = "correct-horse-battery-staple"
@@ -176,9 +177,9 @@ def test_nothing_that_it_ran_outlives_it(own, how):
     )  # fmt: skip
     functions.get_waiter("function_active_v2").wait(FunctionName="left")
     assert int(functions.invoke(FunctionName="left")["Payload"].read())
-    topology.until(lambda: [each for each in own.control("hosts") if each["pid"]])
+    until(lambda: [each for each in own.control("hosts") if each["pid"]])
     described = lambda: rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"]  # noqa: E731
-    topology.until(lambda: described() == "available")
+    until(lambda: described() == "available")
 
     left = descendants(pid)
     commands = " ".join(Path(f"/proc/{each}/cmdline").read_text() for each in left)
@@ -188,7 +189,7 @@ def test_nothing_that_it_ran_outlives_it(own, how):
         assert "was stopped" in own.command("stop", f"--port={own.port}").stdout
     else:
         os.kill(pid, signal.SIGKILL)
-    topology.until(lambda: not [each for each, begun in left.items() if birth(each) == begun])
+    until(lambda: not [each for each, begun in left.items() if birth(each) == begun])
 
 
 def descendants(pid: int) -> dict[int, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import botocore
 import pytest
 
-from .conftest import free_port
+from ..ports import free_port
 from .playbooks import ROOT, Cloud
 
 REGION = "us-east-1"

@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from .conftest import free_port
+from ..ports import free_port
 from .playbooks import ROOT, Cloud
 
 ZONES = {

@@ -21,10 +21,6 @@ LARGEST = 4 << 20  # bytes of an answer that are read
 THROTTLED, ATTEMPTS, PAUSE = 429, 4, 1.0  # the service's own throttling is no fault of it
 
 
-class Unreachable(Exception):
-    """There is no way to the API from here."""
-
-
 def parse(content):
     text = content.decode("utf-8", "replace")
     try:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ..conftest import free_port
+from ...ports import free_port
 from ..playbooks import Cloud
 
 REGION = "us-east-1"

@@ -20,8 +20,9 @@ import boto3
 import pytest
 
 from ...fabric import topology
-from ...fabric.topology import AWAY, HOME, PORT, Topology, Zone, permission, states, until
-from ..conftest import free_port
+from ...fabric.topology import AWAY, HOME, PORT, Topology, Zone, permission, states
+from ...ports import free_port
+from ...waiting import until
 from ..playbooks import ROOT
 
 FABRIC = ROOT / "tests" / "fabric"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ...waiting import until
 from ..playbooks import Cloud
 from .postgres_client import LoginFailed, login
 
@@ -120,7 +120,7 @@ def test_an_instance_lives(client: Callable[[str], Any], rds: Any, network: dict
     assert {group["GroupId"] for group in interfaces(network)[0]["Groups"]} == set(network["groups"])
 
     rds.stop_db_instance(DBInstanceIdentifier=NAME)
-    until_stopped(rds)
+    until(lambda: status(rds) == "stopped")
     with pytest.raises(OSError):
         enter("second-word")
     rds.start_db_instance(DBInstanceIdentifier=NAME)
@@ -254,11 +254,8 @@ def trusted(client: Callable[[str], Any]) -> str:
     return answer
 
 
-def until_stopped(rds: Any) -> None:
-    deadline = time.monotonic() + 20
-    while rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceStatus"] != "stopped":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def status(rds: Any) -> str:
+    return str(rds.describe_db_instances(DBInstanceIdentifier=NAME)["DBInstances"][0]["DBInstanceStatus"])
 
 
 def test_what_moto_lacks(rds: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..conftest import free_port
+from ...ports import free_port
 from ..playbooks import Cloud
 from .networks import Network, make_network
 from .runner import Modules

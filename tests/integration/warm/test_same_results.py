@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ..conftest import free_port
+from ...ports import free_port
 from ..playbooks import Cloud
 
 OTHERS = yaml.safe_load((Path(__file__).parent / "others.yml").read_text())

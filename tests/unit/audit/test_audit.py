@@ -127,3 +127,8 @@ def test_both_scanners_are_pinned():
         assert wanted[0].startswith(f"{package}==")
         assert wanted[0] in lines
         assert all("==" in line for line in lines)
+
+
+def test_a_document_without_a_place_is_left_as_it_is() -> None:
+    with pytest.raises(ValueError, match="has no place for the answers"):
+        with_table("# Security\n", "| rows |")

@@ -15,7 +15,8 @@ import yaml
 
 from localcloud.dataplane.workers import HOSTS, Workers, listens
 
-from ...fabric.topology import permission, until
+from ...fabric.topology import permission
+from ...waiting import until
 
 SERVE = {
     "port": "{{ port }}",

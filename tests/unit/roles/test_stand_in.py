@@ -5,7 +5,6 @@ import json
 import math
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -14,12 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ...ports import free_port
+
 STANDIN = Path(__file__).parents[3] / "standin"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Client:
