@@ -113,7 +113,7 @@ def apis(region: str, found: list[Any]) -> Iterator[Node]:
             region,
             each["id"],
             "deployed" if stages else "not deployed",
-            title=each.get("name") or each["id"],  # an import that failed leaves an API without one
+            title=each["name"],
             facts={"Id": each["id"], "Stages": ", ".join(stages), "Answers": " ".join(addresses(each))},
         )
         made["rows"] = [

@@ -10,6 +10,7 @@ import json
 import re
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it
+    from botocore.exceptions import WaiterError
     from botocore.waiter import WaiterModel, create_waiter_with_client
 
 SHELL = "AWS-RunShellScript"
@@ -71,7 +72,7 @@ def run(client, question, instances, seconds):
         Comment="What verify asks each worker",
     )["Command"]["CommandId"]
     waiter = create_waiter_with_client("CommandEnded", WaiterModel(ENDED), client)
-    with contextlib.suppress(Exception):  # what has not ended is told by its status
+    with contextlib.suppress(WaiterError):  # what has not ended is told by its status
         waiter.wait(CommandId=command, WaiterConfig={"Delay": 1, "MaxAttempts": seconds})
     pages = client.get_paginator("list_command_invocations").paginate(CommandId=command)
     found = {}
