@@ -11,6 +11,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
+import yaml
 from moto.apigateway import exceptions, models, responses, urls
 from moto.apigateway.utils import ApigwDeploymentIdentifier, deserialize_body
 from moto.backends import get_backend
@@ -217,9 +218,17 @@ def import_document(backend: Any, api: Any, document: dict[str, Any], *, mode: s
     return {**api.to_dict(), "warnings": warnings}
 
 
+def document_of(body: str) -> dict[str, Any]:
+    """An OpenAPI document in JSON or YAML; empty where it is something else."""
+    try:
+        return deserialize_body(body)
+    except (TypeError, yaml.YAMLError):
+        return {}
+
+
 def put_rest_api(self: Any) -> Any:
     api = self.backend.get_rest_api(segments(self)[1])
-    document = deserialize_body(self.body)
+    document = document_of(self.body)
     mode = self._get_param("mode", "merge")
     strict = self._get_bool_param("failonwarnings") or False
     answer = import_document(self.backend, api, document, mode=mode, fail_on_warnings=strict)
@@ -230,8 +239,8 @@ create_rest_api = Response.create_rest_api
 
 
 def create_or_import(self: Any) -> Any:
-    document = deserialize_body(self.body)
-    if document:
+    document = document_of(self.body)
+    if document or self._get_param("mode") == "import":  # what is no document is refused by whoever imports it
         api = self.backend.create_rest_api(name=(document.get("info") or {}).get("title", ""), description="")
         strict = self._get_bool_param("failonwarnings") or False
         try:

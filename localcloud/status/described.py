@@ -25,7 +25,6 @@ def rest_apis(client: Any) -> list[Described]:
     found = listed(client, "get_rest_apis", "items")
     for api in found:
         which = {"restApiId": api["id"]}
-        api.setdefault("name", api["id"])  # a document without a title may have taken it away
         api["stages"] = listed(client, "get_stages", "item", **which)
         api["resources"] = listed(client, "get_resources", "items", **which, embed=["methods"])
         api["authorizers"] = listed(client, "get_authorizers", "items", **which)

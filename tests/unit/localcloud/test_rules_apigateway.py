@@ -296,3 +296,10 @@ def test_links_become_available_and_hold_what_uses_them(gateway, api, subnet):
 
 def test_an_api_has_a_name(gateway):
     refused("BadRequestException", "Name must not be blank", gateway.create_rest_api, name=" ")
+
+
+def test_what_is_no_document_is_not_imported() -> None:
+    gateway = client("apigateway", "us-west-1")
+    for document in (b"{}", b"[]", b"no"):
+        refused("BadRequestException", "Invalid OpenAPI input", gateway.import_rest_api, body=document)
+    assert gateway.get_rest_apis()["items"] == []
