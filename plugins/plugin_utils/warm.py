@@ -24,8 +24,10 @@ import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.executor import module_common
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.json_utils import _filter_non_json_lines
@@ -43,7 +45,7 @@ from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible_collections.lks.llm.plugins.plugin_utils import warm_templates
 
 PROFILE = "legacy"  # how module arguments and results are written, unless a module says otherwise; none of AWS's does
-OLDEST, NEWEST = (2, 19), (2, 21)  # ansible-core versions, the newest excluded, of which the following is known to hold
+OLDEST, NEWEST = (2, 17), (2, 22)  # ansible-core versions, the newest excluded, of which the following is known to hold
 # The parts of ActionBase that the action plugin overrides or calls, with their parameters. They are not promised to stay.
 REACHED = {
     "_execute_module": ("self", "module_name", "module_args"),
@@ -153,7 +155,8 @@ def load_ahead(filters: list[str]) -> None:
         for name in names:
             loader.get(name, class_only=True)
     for name in ALSO:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # not in every version
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
 
@@ -172,6 +175,14 @@ def stop() -> None:
     _helper.process.wait()
     _helper.folder.cleanup()
     _helper = None
+
+
+def packed() -> Any:
+    """What Ansible goes on with after a module is packed; there is nothing to send."""
+    parts = {"b_module_data": b"", "module_style": "new", "shebang": f"#!{python()}"}
+    if hasattr(module_common, "_BuiltModule"):
+        return module_common._BuiltModule(serialization_profile=PROFILE, **parts)
+    return parts["module_style"], parts["shebang"], parts["b_module_data"]  # before 2.19
 
 
 def python() -> str:
@@ -314,10 +325,14 @@ def _keep(path: Path, result: dict) -> None:
 
 def _encode(arguments: dict) -> str:
     """The module's arguments as Ansible itself writes them."""
-    from ansible.module_utils.common.json import Direction, get_module_encoder
+    whole = {"ANSIBLE_MODULE_ARGS": arguments}
+    try:
+        from ansible.module_utils.common.json import Direction, get_module_encoder
+    except ImportError:  # before 2.19
+        from ansible.module_utils.common.json import AnsibleJSONEncoder
 
-    encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
-    return json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder)
+        return json.dumps(whole, cls=AnsibleJSONEncoder, vault_to_text=True)
+    return json.dumps(whole, cls=get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE))
 
 
 def _read_all(*descriptors: int) -> list[bytes]:

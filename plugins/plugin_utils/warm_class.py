@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 from ansible.plugins.loader import action_loader
@@ -69,14 +68,8 @@ def warm_class(plugin: Any) -> Any:
             environment: dict[str, Any] = {}
             self._compute_environment_string(environment)
             self._warm_job.update(arguments=module_args, environment=environment)
-            # What Ansible goes on with after a module is packed; there is nothing to send.
-            packed = SimpleNamespace(
-                module_style="new",
-                shebang=f"#!{warm.python()}",
-                b_module_data=b"",
-                serialization_profile=warm.PROFILE,
-            )
-            return packed, self._warm_job["module"].path
+            packed, path = warm.packed(), self._warm_job["module"].path
+            return (*packed, path) if isinstance(packed, tuple) else (packed, path)
 
         def _low_level_execute_command(self, cmd, sudoable=True, in_data=None, executable=None, **kwargs):
             if not self._warm_job:

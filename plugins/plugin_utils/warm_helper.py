@@ -22,6 +22,7 @@ import importlib.machinery
 import json
 import os
 import pickle
+import runpy
 import selectors
 import signal
 import socket
@@ -347,14 +348,23 @@ def run(job: Job, models: Models, known: set[str], learn_write: int) -> None:
                 os.write(learn_write, lesson.encode() + b"\n")
 
     atexit.register(report)
-    from ansible.module_utils._internal._ansiballz import _loader
+    run_as_main(order["module"], order["arguments"].encode(), order["profile"])
 
+
+def run_as_main(module: str, arguments: bytes, profile: str) -> None:
+    """Runs a module as Ansible's wrapper does, which has a loader for that since 2.19."""
+    try:
+        from ansible.module_utils._internal._ansiballz import _loader
+    except ImportError:
+        from ansible.module_utils import basic
+
+        basic._ANSIBLE_ARGS = arguments
+        given = {"_module_fqn": module, "_modlib_path": sys.path[0]}
+        runpy.run_module(mod_name=module, init_globals=given, run_name="__main__", alter_sys=True)
+        print('{"msg": "New-style module did not handle its own exit", "failed": true}')
+        sys.exit(1)
     _loader.run_module(
-        json_params=order["arguments"].encode(),
-        profile=order["profile"],
-        module_fqn=order["module"],
-        modlib_path=sys.path[0],
-        extensions={},
+        json_params=arguments, profile=profile, module_fqn=module, modlib_path=sys.path[0], extensions={}
     )
 
 

@@ -84,6 +84,7 @@ def both(collections: Path, tmp_path: Path):
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             ordinary, warm = pool.map(play_it, ("ordinary", "warm"))
+        assert "run the ordinary way" not in warm.stderr, warm.stderr
         return Both(results(ordinary), results(warm), warm.stdout + warm.stderr)
 
     return run
