@@ -124,6 +124,23 @@ class Models:
             self.copies[path] = pickle.dumps(self.parsed[path])
 
 
+def load(name: str) -> None:
+    """Imports a Python module for all that come later, unless that says something: each Ansible module that imports it is to say that."""
+    before = set(sys.modules)
+    importlib.import_module(name)
+    said = sys.modules.get("ansible.module_utils.common.warnings")
+    if said is None or not said.get_warning_messages() + said.get_deprecation_messages():
+        return
+    said._global_warnings.clear()
+    said._global_deprecations.clear()
+    for loaded in sys.modules.keys() - before:
+        if loaded.startswith("ansible_collections."):
+            package, _dot, last = loaded.rpartition(".")
+            sys.modules.pop(loaded)
+            if package in sys.modules:
+                vars(sys.modules[package]).pop(last, None)
+
+
 def remember() -> None:
     """Lets botocore remember what it finds out anew for each session: whether a handler takes keywords, and what an event is called today."""
     import botocore.compat
@@ -183,6 +200,7 @@ class Server:
         self.wake_read, self.wake_write = os.pipe()
         self.heard = bytearray()
         self.lessons: list[str] = []
+        self.left: set[str] = set()  # what is left to the modules' own processes to import
         for descriptor in (self.learn_read, self.wake_read, self.wake_write):
             os.set_blocking(descriptor, False)
         signal.signal(signal.SIGCHLD, lambda *dummy: None)
@@ -303,8 +321,9 @@ class Server:
         """Loads what a module had to load, so that the next one need not. What cannot be loaded is left to the modules."""
         kind, dummy, name = lesson.partition(" ")
         with contextlib.suppress(Exception):
-            if kind == "module" and name not in sys.modules:
-                importlib.import_module(name)
+            if kind == "module" and name not in sys.modules and name not in self.left:
+                load(name)
+                self.left |= {name} - sys.modules.keys()
             elif kind == "model":
                 self.models.take(name)
             elif kind == "copy":
@@ -400,7 +419,7 @@ def main() -> None:
     models = Models()
     for name in FIRST:
         with contextlib.suppress(ImportError):  # a module that needs it says so itself
-            importlib.import_module(name)
+            load(name)
     with contextlib.suppress(Exception):  # a profile that does not exist, say: likewise
         remember()
         rehearse(models)
