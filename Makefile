@@ -9,7 +9,7 @@ PARALLEL := -n auto --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role packages browser bench bench-function bench-local constraints
+.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role versions packages browser bench bench-function bench-local constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ roles-short: venv-dev packages ## ... without the longest tests
 
 role: venv-dev packages ## ... one scenario of molecule/, such as ROLE=nat
 	$(BIN)/python -m tests.machines.scenarios $(ROLE)
+
+versions: venv-dev ## What depends on Ansible, under each ansible-core that is supported and whose Python is here, or CORE=2.18
+	$(BIN)/python -m tests.versions $(CORE)
 
 packages: ## Install the system packages that the tests of the host roles need, as root
 	tests/packages.sh hosts

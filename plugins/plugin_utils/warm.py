@@ -29,6 +29,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.executor import module_common
 from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible.module_utils.common import warnings as said_by_modules
 from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.json_utils import _filter_non_json_lines
 from ansible.plugins.action import ActionBase
@@ -108,6 +109,8 @@ def unsupported() -> str | None:
         found = tuple(inspect.signature(getattr(ActionBase, name, lambda: None)).parameters)
         if found[: len(expected)] != expected:
             return f"this ansible-core has another ActionBase.{name}"
+    if not (hasattr(said_by_modules, "_global_warnings") and hasattr(said_by_modules, "_global_deprecations")):
+        return "this ansible-core keeps what modules warn of in another place"
     return None
 
 
