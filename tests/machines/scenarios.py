@@ -14,8 +14,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import image
-from .isolated import RUN, alone, ended_by_signal, spawn, why_not
+from machines import image
+from machines.isolated import RUN, alone, ended_by_signal, spawn, why_not
 
 PROJECT = Path(__file__).parents[2]
 SCENARIOS = sorted(path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml"))
@@ -63,7 +63,7 @@ class Runs:
 
 def run_all(names):
     runs = Runs()
-    with alone(), ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
+    with alone(*names), ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
         try:
             return list(pool.map(runs.run, names))
         finally:
