@@ -51,11 +51,11 @@ def memory_mb():
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 1024
 
 
-def why_not():
-    """What keeps this system from running machines; empty if nothing does."""
+def why_not(more=()):
+    """What keeps this system from running machines; empty if nothing does. more: programs that are needed too."""
     if os.geteuid() != 0:
         return "root is needed, for namespaces and mounts: run it with sudo"
-    missing = [name for name in TOOLS if not shutil.which(name)]
+    missing = [name for name in (*TOOLS, *more) if not shutil.which(name)]
     if missing:
         return f"missing: {', '.join(missing)}; `make packages` installs them"
     if subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True).returncode:
@@ -120,8 +120,13 @@ def alone(*runs):
             ending.communicate()
 
 
+def environment(run):
+    """What the environment of a run's command is to have."""
+    return {"LKS_MACHINES_RUN": run}
+
+
 def inside(command):
-    """The command line that gives a command namespaces of its own. Its environment is to name the run: LKS_MACHINES_RUN."""
+    """The command line that gives a command namespaces of its own."""
     return [
         "unshare",
         "--mount",
@@ -140,8 +145,8 @@ def inside(command):
 
 def spawn(run, command, **options):
     """Start a command in namespaces of its own; run: its name. The kernel kills it with the thread that called this."""
-    environment = {**options.pop("env", os.environ), "LKS_MACHINES_RUN": run}
-    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *inside(command)], env=environment, **options)
+    variables = {**options.pop("env", os.environ), **environment(run)}
+    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *inside(command)], env=variables, **options)
 
 
 def ended_by_signal(number, _):
