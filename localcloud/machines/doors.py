@@ -11,6 +11,7 @@ from pathlib import Path
 from localcloud import children, loopback
 
 # Started by systemd it would be told of its socket in this way: https://www.freedesktop.org/software/systemd/man/sd_listen_fds.html
+# By bash: dash takes no numbers of files beyond 9.
 SCRIPT = 'exec 3<&"$1"; shift; LISTEN_FDS=1 LISTEN_PID=$$; export LISTEN_FDS LISTEN_PID; exec "$@"'
 
 
@@ -27,6 +28,10 @@ class Door:
     def base(self) -> str:
         return f"http://{self.place.address}:{self.place.port}"
 
+    @property
+    def is_open(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def open(self, proxy: str, fleet: int, namespace: str, log: Path) -> None:
         """proxy: systemd-socket-proxyd. fleet: a process in the mounts that name the namespaces."""
         with (
@@ -38,7 +43,7 @@ class Door:
                 [
                     shutil.which("nsenter") or "nsenter", f"--mount=/proc/{fleet}/ns/mnt", "--",
                     shutil.which("ip") or "ip", "netns", "exec", namespace,
-                    "sh", "-c", SCRIPT, "sh", number, proxy, "--connections-max=4096", f"{self.address}:{self.port}",
+                    "bash", "-c", SCRIPT, "bash", number, proxy, "--connections-max=4096", f"{self.address}:{self.port}",
                 ],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=(listener.fileno(),),
             )  # fmt: skip

@@ -245,6 +245,8 @@ class Instances:
         if machine is None or machine.state != "running" or machine.wanted != "running":
             return None
         with machine.changed:
+            if port in machine.doors and not machine.doors[port].is_open:
+                machine.doors.pop(port).close()
             if port not in machine.doors:
                 address = machine.description["machine"]["addresses"][0].partition("/")[0]
                 door = Door(address, port)
