@@ -20,6 +20,11 @@ def every(regions: Regions, part: str) -> Iterator[Described]:
 def network(regions: Regions, vpcs: Collection[str], internet: Iterable[str]) -> dict[str, Any]:
     """Of these VPCs. internet: addresses of what is there."""
     addresses = {each["NetworkInterfaceId"]: each["PrivateIpAddress"] for each in every(regions, "network_interfaces")}
+    addresses |= {
+        each["InstanceId"]: each["PrivateIpAddress"]
+        for each in every(regions, "instances")
+        if each.get("PrivateIpAddress")
+    }
     tables = [each for each in every(regions, "route_tables") if each["VpcId"] in vpcs]
     found: dict[str, Any] = {}
     for vpc in every(regions, "vpcs"):
@@ -74,10 +79,11 @@ def routes(table: Described, addresses: Mapping[str, str]) -> Iterator[list[str]
         if not destination or route.get("GatewayId") == "local":
             continue
         gateway = str(route.get("GatewayId") or "")
+        host = route.get("NetworkInterfaceId") or route.get("InstanceId")
         if route.get("State") != "active":
             yield [destination, "nowhere", ""]
-        elif route.get("NetworkInterfaceId") in addresses:
-            yield [destination, "host", addresses[route["NetworkInterfaceId"]]]
+        elif host in addresses:
+            yield [destination, "host", addresses[host]]
         elif route.get("VpcPeeringConnectionId"):
             yield [destination, "peering", route["VpcPeeringConnectionId"]]
         elif gateway.startswith("igw-"):

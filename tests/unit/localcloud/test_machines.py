@@ -85,13 +85,14 @@ def test_the_networks_are_those_that_are_described() -> None:
         ],
         "route_tables": [
             table("vpc-1", {"Main": True}, {**everywhere, "NetworkInterfaceId": "eni-1"}, {**other, "VpcPeeringConnectionId": "pcx-1"}),
-            table("vpc-1", {"SubnetId": "public"}, {**everywhere, "GatewayId": "igw-1"}, {**other, "GatewayId": "vgw-1"}),
+            table("vpc-1", {"SubnetId": "public"}, {**everywhere, "GatewayId": "igw-1"}, {**other, "GatewayId": "vgw-1"},
+                  {"DestinationCidrBlock": "10.4.0.0/24", "InstanceId": "i-2"}),
         ],
         "network_interfaces": [{"NetworkInterfaceId": "eni-1", "PrivateIpAddress": "10.1.0.10"}],
         "instances": [
-            {"VpcId": "vpc-1", "PrivateIpAddress": "10.1.0.10", "PublicIpAddress": "54.0.0.1"},
-            {"VpcId": "vpc-1", "PrivateIpAddress": "10.1.1.10"},
-            {"State": {"Name": "terminated"}},
+            {"InstanceId": "i-1", "VpcId": "vpc-1", "PrivateIpAddress": "10.1.0.10", "PublicIpAddress": "54.0.0.1"},
+            {"InstanceId": "i-2", "VpcId": "vpc-1", "PrivateIpAddress": "10.1.1.10"},
+            {"InstanceId": "i-3", "State": {"Name": "terminated"}},
         ],
     }  # fmt: skip
     pair = {"RequesterVpcInfo": {"VpcId": "vpc-1"}, "AccepterVpcInfo": {"VpcId": "vpc-2"}}
@@ -110,7 +111,7 @@ def test_the_networks_are_those_that_are_described() -> None:
             "vpc-1": {
                 "cidrs": ["10.1.0.0/23"],
                 "subnets": {
-                    "public": {"cidr": "10.1.0.0/24", "routes": [["0.0.0.0/0", "internet", ""], ["10.2.0.0/23", "nowhere", "vgw-1"]]},
+                    "public": {"cidr": "10.1.0.0/24", "routes": [["0.0.0.0/0", "internet", ""], ["10.2.0.0/23", "nowhere", "vgw-1"], ["10.4.0.0/24", "host", "10.1.1.10"]]},
                     "private": {"cidr": "10.1.1.0/24", "routes": [["0.0.0.0/0", "host", "10.1.0.10"], ["10.2.0.0/23", "peering", "pcx-1"]]},
                 },
                 "public": {"54.0.0.1": "10.1.0.10"},
