@@ -64,7 +64,7 @@ test: lint browser ## Lint, and tests on all cores: units, the function, playboo
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins localcloud bench tests standin hosts audit
+	$(BIN)/mypy plugins localcloud machines bench tests standin hosts audit
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict
 	$(BIN)/python tests/lint_roles.py
