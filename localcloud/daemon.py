@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud.scratch import sweep
+
 START_SECONDS = 60
 BACKLOG = 128  # connections that wait while it starts
 STOP_SECONDS = 20
@@ -190,6 +192,7 @@ class Daemon:
                 pid = int(health["pid"])  # its state folder is another one than ours
             if pid is None:
                 self.pid_file.unlink(missing_ok=True)
+                sweep()  # what one that was killed has left
                 return False
             begun = birth(pid)
             for kind in (signal.SIGTERM, signal.SIGKILL):

@@ -214,15 +214,18 @@ class Instances:
 
     def apply(self, order: Order, bundle: bytes) -> tuple[int, str, str] | None:
         """Exit code, output and errors of a playbook on an instance; None for one that is no machine."""
-        machine = self.find(order.instance_id)
-        if machine is None:
-            return None
         try:
+            machine = self.find(order.instance_id)
+            if machine is None:
+                return None
             machine.await_running()
             with tempfile.TemporaryDirectory(dir=self.workers.folder("bundles")) as folder:
                 return self.carry_out(machine, order, bundle, Path(folder))
         except (hosts.Mistake, Refusal, Problem, network.Barred, Failed) as error:
             return 1, "", f"{error}\n"
+        except Exception as error:  # whoever asks waits for an outcome
+            log.exception("%s on %s", order.document, order.instance_id)
+            return 1, "", f"the local cloud failed: {error!r}\n"
 
     def find(self, identity: str) -> Machine | None:
         """An instance that has just begun to run may not be known yet."""
