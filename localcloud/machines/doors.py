@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from localcloud import children, loopback
 
 # Started by systemd it would be told of its socket in this way: https://www.freedesktop.org/software/systemd/man/sd_listen_fds.html
 # By bash: dash takes no numbers of files beyond 9.
-SCRIPT = 'exec 3<&"$1"; shift; LISTEN_FDS=1 LISTEN_PID=$$; export LISTEN_FDS LISTEN_PID; exec "$@"'
+SCRIPT = 'exec 3<&"$1"; shift; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
 
 class Door:
@@ -45,6 +46,8 @@ class Door:
                     shutil.which("ip") or "ip", "netns", "exec", namespace,
                     "bash", "-c", SCRIPT, "bash", number, proxy, "--connections-max=4096", f"{self.address}:{self.port}",
                 ],
+                # Nothing that listens there is no fault of the proxy, which would tell of each health check.
+                env={**os.environ, "SYSTEMD_LOG_LEVEL": "crit"},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=(listener.fileno(),),
             )  # fmt: skip
 
