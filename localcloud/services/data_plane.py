@@ -11,9 +11,8 @@ import os
 
 from localcloud import hooks
 
-AGENTS = (
-    32  # machines that are configured at the same time: one that waits for another must not keep it from being done
-)
+# Machines that are configured at the same time. More would share the processors, and those that others wait for would be late.
+AGENTS = max(4, 2 * (os.cpu_count() or 1))
 
 
 @functools.cache
