@@ -6,7 +6,6 @@ A request is a line {"id": 1, "do": "start", â€¦}, the answer a line {"id": 1, â
 ready. It ends, and with it everything that it made, when the socket does.
 
     network    what there is: network.py's description, and what serves in the internet: [{address, port, folder}]
-    store      name, namespace, addresses: a kernel that serves one folder by NFS at these addresses
     start      machine: a description (machine.py) with its subnet; user_data: a script that its first boot runs
     stop       name: it is shut down, its disk stays
     again      name: it boots anew, with its disk
@@ -29,7 +28,7 @@ from . import image
 from . import machine as machines
 from .apply import apply
 from .isolated import RUN
-from .network import INTERNET, Network, ends
+from .network import INTERNET, Network
 
 AT_ONCE = 3  # boots: more only get in each other's way
 USER_DATA = "/var/lib/cloud/instance/user-data.txt"  # where cloud-init keeps it
@@ -54,16 +53,6 @@ class Fleet:
         command = [sys.executable, "-m", "http.server", f"{port}", "--bind", address, "--directory", folder]
         with (RUN / f"internet-{address}.log").open("ab") as log:
             return subprocess.Popen(["ip", "netns", "exec", INTERNET, *command], stdout=log, stderr=log)
-
-    def do_store(self, name, namespace, addresses):
-        with self.lock:
-            own = ends(self.network.number(f"{name} store"))[1]
-        machines.make(
-            {
-                "name": name, "type": "kernel", "layers": ["server", "root"], "init": "/opt/server", "memory": 256,
-                "addresses": [f"{own}/30", *(f"{address}/32" for address in addresses)], "bridge": [namespace, ""],
-            }
-        ).start()  # fmt: skip
 
     def do_start(self, machine, subnet, namespace, user_data):
         with self.lock:

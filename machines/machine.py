@@ -5,8 +5,7 @@ machine to another. A machine is described by a dict:
 
     name, type       namespace (network only), container (systemd) or kernel (systemd on a kernel of its own)
     addresses        ["10.20.0.10/24", …]; the first one's network has the router as its first address
-    bridge           [namespace, bridge]: where it is attached instead, as an instance to its subnet (network.py); without a bridge's name,
-                     only what is sent to its further addresses reaches it
+    bridge           [namespace, bridge]: where it is attached instead, as an instance to its subnet (network.py)
     share            {path in the container: folder that several machines can have, below that of the run if it is relative}; containers only
     files            {path: content} put in before the start
     disk             megabytes of its disk
@@ -30,7 +29,6 @@ from pathlib import Path
 from . import image
 from .agent import PORT
 from .isolated import RUN, group_of
-from .namespaces import within
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 READY_SECONDS = 240
@@ -115,15 +113,10 @@ class Machine:
 
     def join(self):
         """Let the outer end of its link into the network."""
-        if "bridge" not in self.description:
-            self.route()
-        elif bridge := self.description["bridge"][1]:
-            ip(f"{self.where}link set {self.link} master {bridge} up")
+        if "bridge" in self.description:
+            ip(f"{self.where}link set {self.link} master {self.description['bridge'][1]} up")
         else:
-            ip(f"{self.where}address add {self.gateway}/{self.prefix} dev {self.link}")
-            ip(f"{self.where}link set {self.link} up")
-            for address in self.addresses[1:]:
-                ip(f"{self.where}route add {address} dev {self.link}")
+            self.route()
 
     def route(self):
         for setting in ("ip_forward", f"conf/{self.link}/forwarding"):
@@ -363,7 +356,6 @@ class Kernel(Booted):
 
     def detach(self):
         ip(f"{self.where}link delete {self.link}")
-        (self.folder / "attached").unlink()
 
     def boot(self):
         self.prepare()
@@ -375,31 +367,15 @@ class Kernel(Booted):
             f"machine.name={self.name}", f"machine.address={','.join(self.addresses)}", f"machine.gateway={self.gateway}",
         ]  # fmt: skip
         # Each file that the machine has open is open here.
-        command = ["sh", "-c", 'ulimit -n $(ulimit -H -n); exec "$@"', "sh", *kernel]
-        if "bridge" in self.description:
-            command = ["ip", "netns", "exec", self.description["bridge"][0], *command]
-        self.launch(command, HOME=str(self.folder))
+        self.launch(["sh", "-c", 'ulimit -n $(ulimit -H -n); exec "$@"', "sh", *kernel], HOME=str(self.folder))
         self.wait_answers()
 
     def execute(self, argv, stdin, env, seconds):
-        with self.reach() as connection:
+        with socket.create_connection((self.address, PORT), timeout=5) as connection:
             connection.settimeout(seconds)
             connection.sendall(json.dumps({"argv": argv, "input": stdin, "env": env}).encode() + b"\n")
             answer = json.loads(connection.makefile("rb").readline())
         return Done(answer["rc"], answer["stdout"], answer["stderr"])
-
-    def reach(self):
-        """A connection to its agent."""
-
-        def connect():
-            return socket.create_connection((self.address, PORT), timeout=5)
-
-        return within(self.description["bridge"][0], connect) if "bridge" in self.description else connect()
-
-    def halt(self):
-        """As a stopped instance: its disk stays."""
-        self.run("sync")
-        self.kill()
 
     def signal(self, number):
         os.killpg(self.pid, number)

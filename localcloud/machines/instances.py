@@ -109,7 +109,6 @@ class Instances:
         self.lock = threading.Lock()
         self.changed = threading.Event()
         self.ending = False
-        self.stores: dict[str, list[str]] = {}
         self.leaving: list[Machine] = []  # whose networks are still needed
         self.network: dict[str, Any] = {"vpcs": {}}
         threading.Thread(target=self.watch, name="machines", daemon=True).start()
@@ -149,8 +148,6 @@ class Instances:
         self.leaving = [machine for machine in self.leaving if machine.state != "gone"]
         vpcs |= {machine.vpc for machine in (*self.machines.values(), *self.leaving)}
         self.lay(topology.network(regions, vpcs, [each["address"] for each in self.plan.internet]))
-        if any(found.type == "kernel" for _, _, found in chosen.values()):
-            self.offer_stores(regions)
         for identity, (region, described, found) in chosen.items():
             state = described["State"]["Name"]
             if identity not in self.machines:
@@ -178,15 +175,6 @@ class Instances:
             self.fleet.ask("network", described=described, servers=list(self.plan.internet))
             self.network = described
 
-    def offer_stores(self, regions: topology.Regions) -> None:
-        """File systems whose mount targets are in the machines' VPCs. Machines of type kernel mount them, wherever the network leads."""
-        for system, (vpc, addresses) in topology.stores(regions).items():
-            if vpc in self.network["vpcs"] and self.stores.get(system) != addresses:
-                if system in self.stores:
-                    self.fleet.ask("remove", name=system)
-                self.fleet.ask("store", name=system, namespace=vpc, addresses=addresses)
-                self.stores[system] = addresses
-
     def describe(
         self, regions: topology.Regions, region: str, described: Mapping[str, Any], found: plan.Kind
     ) -> dict[str, Any]:
@@ -199,11 +187,7 @@ class Instances:
                 "type": found.type,
                 "addresses": [f"{described['PrivateIpAddress']}/{length}"],
                 "disk": found.disk,
-                **(
-                    {"layers": ["client"], "memory": found.memory}
-                    if found.type == "kernel"
-                    else {"share": {STORES: str(self.workers.folder("file-systems"))}}
-                ),
+                "share": {STORES: str(self.workers.folder("file-systems"))},
             },
             "subnet": described["SubnetId"],
             "namespace": described["VpcId"],
@@ -244,14 +228,10 @@ class Instances:
             "region": order.region,
             "environ": dict(os.environ),
         }  # fmt: skip
-        container = machine.description["machine"]["type"] == "container"
-        for path, address in plan.mounts(entry, facts).items() if container else ():
+        for path, address in plan.mounts(entry, facts).items():
             store = self.workers.mount(order.instance_id, address)
             self.fleet.ask("mount", name=machine.name, folder=f"{STORES}/{store.name}", path=path)
-        options = [
-            *(["--check"] if order.value("Check") == "True" else []),
-            *(plan.options(entry, facts) if container else []),
-        ]
+        options = [*(["--check"] if order.value("Check") == "True" else []), *plan.options(entry, facts)]
         archive = folder / "bundle.zip"
         archive.write_bytes(bundle)
         done = self.fleet.ask(

@@ -7,15 +7,14 @@ and the YAML files of the bundle that `vars_files` names, as in localcloud/datap
       - tags: {Role: web}             # an instance is what the first entry says whose tags it has; without one it is no machine
         names: ".*"                   # and whose tag Name this expression is found in
         type: container               # or kernel: a kernel of its own (machines/machine.py)
-        disk: 8192                    # MB that it may write, in memory
-        memory: 320                   # MB of a kernel
+        disk: 1024                    # MB that it may write, in memory
     internet:                         # what serves HTTP in the internet
       - {address: 198.51.100.10, port: 80, folder: /srv/mirror}
     playbooks:
       - playbook: web.yml             # of AWS-ApplyAnsiblePlaybooks
         vars_files: [vars.yml]
         mounts: {/srv/site: "{{ mount_target_address }}"}   # of EFS, for a container, whose kernel may not mount NFS
-        options: [--skip-tags, mount] # of ansible-playbook, beyond those that the document gives; for a container
+        options: [--skip-tags, mount] # of ansible-playbook, beyond those that the document gives
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from localcloud.dataplane import hosts
 from localcloud.dataplane.hosts import Mistake
 
 KEYS = {
-    "machines": {"tags", "names", "type", "disk", "memory"},
+    "machines": {"tags", "names", "type", "disk"},
     "internet": {"address", "port", "folder"},
     "playbooks": {"playbook", "vars_files", "mounts", "options"},
 }
@@ -48,8 +47,7 @@ class Kind:
     tags: Mapping[str, str]
     names: re.Pattern[str]
     type: str = "container"
-    disk: int = 8192
-    memory: int = 320
+    disk: int = 1024
 
     def fits(self, tags: Mapping[str, str]) -> bool:
         return self.tags.items() <= tags.items() and bool(self.names.search(tags.get("Name", "")))
@@ -98,7 +96,7 @@ def kind(entry: Mapping[str, Any], path: Path) -> Kind:
     except re.error as error:
         raise Mistake(f"{path}: names {entry['names']}: {error}") from error
     tags = {str(key): str(value) for key, value in (entry.get("tags") or {}).items()}
-    return Kind(tags, names, made, int(entry.get("disk", Kind.disk)), int(entry.get("memory", Kind.memory)))
+    return Kind(tags, names, made, int(entry.get("disk", Kind.disk)))
 
 
 def mounts(entry: hosts.Entry, facts: Mapping[str, Any]) -> dict[str, str]:

@@ -50,17 +50,6 @@ def network(regions: Regions, vpcs: Collection[str], internet: Iterable[str]) ->
     return {"vpcs": found, "peerings": inside, "internet": sorted(internet)}
 
 
-def stores(regions: Regions) -> dict[str, tuple[str, list[str]]]:
-    """(VPC, addresses of its mount targets), by file system."""
-    vpcs = {each["SubnetId"]: each["VpcId"] for each in every(regions, "subnets")}
-    found: dict[str, tuple[str, list[str]]] = {}
-    for target in every(regions, "mount_targets"):
-        if target["SubnetId"] in vpcs:
-            _, addresses = found.setdefault(target["FileSystemId"], (vpcs[target["SubnetId"]], []))
-            addresses.append(target["IpAddress"])
-    return {system: (vpc, sorted(addresses)) for system, (vpc, addresses) in found.items()}
-
-
 def table_of(subnet: Described, tables: Sequence[Described]) -> Described | None:
     """The table that is associated with a subnet, or its VPC's main one."""
     main = None

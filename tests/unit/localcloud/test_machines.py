@@ -37,7 +37,7 @@ def test_the_file_says_which_instances_are_machines(tmp_path: Path, monkeypatch:
     nat, web = found.kind({"Role": "nat", "Name": "x"}), found.kind({"Role": "web", "Name": "web-a1"})
     assert nat
     assert web
-    assert (nat.type, nat.disk, web.type, web.disk) == ("container", 8192, "kernel", 300)
+    assert (nat.type, nat.disk, web.type, web.disk) == ("container", 1024, "kernel", 300)
     assert found.kind({"Role": "web", "Name": "web-b1"}) is None
     assert found.kind({"Role": "web"}) is None
     assert found.kind({}) is None
