@@ -5,7 +5,7 @@ machine to another. A machine is described by a dict:
 
     name, type       namespace (network only), container (systemd) or kernel (systemd on a kernel of its own)
     addresses        ["10.20.0.10/24", …]; the first one's network has the router as its first address
-    bridge           [namespace, bridge]: where it is attached instead, as an instance to its subnet (network.py)
+    bridge           [namespace, bridge]: where it is attached instead, as an instance to its subnet (network.py); containers only
     share            {path in the container: folder that several machines can have, below that of the run if it is relative}; containers only
     files            {path: content} put in before the start
     disk             megabytes of its disk
@@ -350,12 +350,12 @@ class Kernel(Booted):
 
     def attach(self):
         if not (self.folder / "attached").exists():
-            ip(f"{self.where}tuntap add dev {self.link} mode tap")
-            self.join()
+            ip(f"tuntap add dev {self.link} mode tap")
+            self.route()
             (self.folder / "attached").touch()
 
     def detach(self):
-        ip(f"{self.where}link delete {self.link}")
+        ip(f"link delete {self.link}")
 
     def boot(self):
         self.prepare()

@@ -184,7 +184,7 @@ class Instances:
         return {
             "machine": {
                 "name": described["InstanceId"],
-                "type": found.type,
+                "type": "container",
                 "addresses": [f"{described['PrivateIpAddress']}/{length}"],
                 "disk": found.disk,
                 "share": {STORES: str(self.workers.folder("file-systems"))},

@@ -6,14 +6,13 @@ and the YAML files of the bundle that `vars_files` names, as in localcloud/datap
     machines:
       - tags: {Role: web}             # an instance is what the first entry says whose tags it has; without one it is no machine
         names: ".*"                   # and whose tag Name this expression is found in
-        type: container               # or kernel: a kernel of its own (machines/machine.py)
-        disk: 1024                    # MB that it may write, in memory
+        disk: 8192                    # MB that it may write, in memory
     internet:                         # what serves HTTP in the internet
       - {address: 198.51.100.10, port: 80, folder: /srv/mirror}
     playbooks:
       - playbook: web.yml             # of AWS-ApplyAnsiblePlaybooks
         vars_files: [vars.yml]
-        mounts: {/srv/site: "{{ mount_target_address }}"}   # of EFS, for a container, whose kernel may not mount NFS
+        mounts: {/srv/site: "{{ mount_target_address }}"}   # of EFS, which a machine has no kernel of its own to mount with
         options: [--skip-tags, mount] # of ansible-playbook, beyond those that the document gives
 """
 
@@ -33,11 +32,10 @@ from localcloud.dataplane import hosts
 from localcloud.dataplane.hosts import Mistake
 
 KEYS = {
-    "machines": {"tags", "names", "type", "disk"},
+    "machines": {"tags", "names", "disk"},
     "internet": {"address", "port", "folder"},
     "playbooks": {"playbook", "vars_files", "mounts", "options"},
 }
-TYPES = ("container", "kernel")
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,7 @@ class Kind:
 
     tags: Mapping[str, str]
     names: re.Pattern[str]
-    type: str = "container"
-    disk: int = 1024
+    disk: int = 8192
 
     def fits(self, tags: Mapping[str, str]) -> bool:
         return self.tags.items() <= tags.items() and bool(self.names.search(tags.get("Name", "")))
@@ -88,15 +85,12 @@ def read(path: Path) -> Plan:
 
 
 def kind(entry: Mapping[str, Any], path: Path) -> Kind:
-    made = entry.get("type", "container")
-    if made not in TYPES:
-        raise Mistake(f"{path}: {made} is no type of machine; there are {', '.join(TYPES)}")
     try:
         names = re.compile(str(entry.get("names") or ""))
     except re.error as error:
         raise Mistake(f"{path}: names {entry['names']}: {error}") from error
     tags = {str(key): str(value) for key, value in (entry.get("tags") or {}).items()}
-    return Kind(tags, names, made, int(entry.get("disk", Kind.disk)))
+    return Kind(tags, names, int(entry.get("disk", Kind.disk)))
 
 
 def mounts(entry: hosts.Entry, facts: Mapping[str, Any]) -> dict[str, str]:

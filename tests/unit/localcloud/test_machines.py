@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.s3.models import s3_backends
@@ -19,7 +20,7 @@ from machines import network
 FILE = """
 machines:
   - tags: {Role: nat}
-  - {tags: {Role: web}, names: "{{ environ.NAMES | default('') }}", type: kernel, disk: 300}
+  - {tags: {Role: web}, names: "{{ environ.NAMES | default('') }}", disk: 300}
 internet:
   - {address: 198.51.100.10, port: 80, folder: "{{ here }}/www"}
 playbooks:
@@ -37,7 +38,7 @@ def test_the_file_says_which_instances_are_machines(tmp_path: Path, monkeypatch:
     nat, web = found.kind({"Role": "nat", "Name": "x"}), found.kind({"Role": "web", "Name": "web-a1"})
     assert nat
     assert web
-    assert (nat.type, nat.disk, web.type, web.disk) == ("container", 1024, "kernel", 300)
+    assert (nat.disk, web.disk) == (8192, 300)
     assert found.kind({"Role": "web", "Name": "web-b1"}) is None
     assert found.kind({"Role": "web"}) is None
     assert found.kind({}) is None
@@ -55,7 +56,7 @@ def test_the_file_says_which_instances_are_machines(tmp_path: Path, monkeypatch:
         ("machines: []", "must be a mapping that has machines"),
         ("{machines: [{tag: {}}]}", "machines has no tag"),
         ("{machines: [{tags: {}}], hosts: []}", "has no hosts"),
-        ("{machines: [{type: cloud}]}", "cloud is no type of machine; there are container, kernel"),
+        ("{machines: [{type: cloud}]}", "machines has no type"),
         ("{machines: [{names: '('}]}", r"names \(:"),
         ("{machines: [{tags: {}}], internet: [{folder: '{{ nothing }}'}]}", "nothing"),
     ],
@@ -76,7 +77,7 @@ def test_the_networks_are_those_that_are_described() -> None:
         }
 
     everywhere, other = {"DestinationCidrBlock": "0.0.0.0/0"}, {"DestinationCidrBlock": "10.2.0.0/23"}
-    home = {
+    home: dict[str, list[dict[str, Any]]] = {
         "vpcs": [{"VpcId": "vpc-1", "CidrBlock": "10.1.0.0/23"}, {"VpcId": "vpc-9", "CidrBlock": "10.9.0.0/16"}],
         "subnets": [
             {"SubnetId": "public", "VpcId": "vpc-1", "CidrBlock": "10.1.0.0/24"},
@@ -96,7 +97,7 @@ def test_the_networks_are_those_that_are_described() -> None:
         ],
     }  # fmt: skip
     pair = {"RequesterVpcInfo": {"VpcId": "vpc-1"}, "AccepterVpcInfo": {"VpcId": "vpc-2"}}
-    away = {
+    away: dict[str, list[dict[str, Any]]] = {
         "vpcs": [{"VpcId": "vpc-2", "CidrBlock": "10.2.0.0/23", "CidrBlockAssociationSet": [{"CidrBlock": "10.2.0.0/23"}, {"CidrBlock": "10.3.0.0/24"}]}],
         "subnets": [{"SubnetId": "far", "VpcId": "vpc-2", "CidrBlock": "10.2.0.0/24"}],
         "route_tables": [table("vpc-2", {"Main": True}, {**everywhere, "InstanceId": "i-1", "State": "blackhole"})],
@@ -150,7 +151,12 @@ def test_what_a_machine_says_is_what_came_of_the_document(monkeypatch: pytest.Mo
     s3_backends[ACCOUNT]["aws"].create_bucket(bucket, "us-east-1")
     s3_backends[ACCOUNT]["aws"].put_object(bucket, "hosts.zip", content.getvalue())
     asked = []
-    monkeypatch.setitem(hooks.LISTENERS, "ssm.run", [lambda *, order, bundle: asked.append((order, bundle)) or answer])
+
+    def machine(*, order: application.Order, bundle: bytes) -> tuple:
+        asked.append((order, bundle))
+        return answer
+
+    monkeypatch.setitem(hooks.LISTENERS, "ssm.run", [machine])
     monkeypatch.setitem(hooks.LISTENERS, "ssm.apply", [lambda **_: pytest.fail("a machine was stood in for")])
     source = json.dumps({"path": f"https://{bucket}.s3.us-east-1.amazonaws.com/hosts.zip"})
     parameters = {"SourceType": ["S3"], "SourceInfo": [source], "PlaybookFile": ["web.yml"]}
