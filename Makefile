@@ -5,6 +5,9 @@ ANSIBLE := $(BIN)/ansible-playbook
 PYTHON ?= python3
 INVENTORY ?= inventories/local.yml
 HOSTS ?=
+ifneq ($(filter-out machines,$(HOSTS))$(and $(HOSTS),$(findstring aws,$(INVENTORY))),)
+$(error HOSTS can be machines, on the local cloud, or left out)
+endif
 INVENTORIES := -i $(INVENTORY) $(if $(HOSTS),-i inventories/$(HOSTS).yml)
 # Tests of integration first: they are the long ones, and what is left over at the end is short.
 PARALLEL := -n auto --no-loadscope-reorder

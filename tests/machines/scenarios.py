@@ -2,7 +2,7 @@
 
     python -m tests.machines.scenarios [--if-possible] [--short] [SCENARIO…]
 
-Two more come before them, by pytest: interrupted.py, and local_cloud.py, which deploys with instances that are machines.
+More comes before them, by pytest: interrupted.py and packets.py, and local_cloud.py, which deploys with instances that are machines.
 
 Without --if-possible a system that cannot run them is a failure. With it, it is said what was skipped and why; not so in continuous
 integration (CI is set), where nothing is skipped. --short leaves out the tests that are marked as thorough.
@@ -74,9 +74,9 @@ def run_all(names):
             runs.end()
 
 
-def passes(name):
-    """Whether the tests of a file beside this one pass."""
-    command = [sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name(f"{name}.py"))]
+def passes(name, *around):
+    """Whether the tests of a file beside this one pass. around: a command that runs them."""
+    command = [*around, sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name(f"{name}.py"))]
     return subprocess.run(command, cwd=PROJECT).returncode == 0
 
 
@@ -100,7 +100,8 @@ def main(arguments):
     if "--short" in arguments:
         os.environ["LKS_MACHINES_SHORT"] = "yes"
     image.ensure()
-    if len(names) > len(SCENARIOS) and not passes("interrupted"):
+    isolated = (sys.executable, "-m", "machines.isolated")
+    if len(names) > len(SCENARIOS) and not (passes("interrupted") and passes("packets", *isolated)):
         return 1
     results = [passes(CLOUD)] if CLOUD in names else []
     if scenarios := [name for name in names if name != CLOUD]:
