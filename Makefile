@@ -4,6 +4,11 @@ BIN := $(VENV)/bin
 ANSIBLE := $(BIN)/ansible-playbook
 PYTHON ?= python3
 INVENTORY ?= inventories/local.yml
+HOSTS ?=
+ifneq ($(filter-out machines,$(HOSTS))$(and $(HOSTS),$(findstring aws,$(INVENTORY))),)
+$(error HOSTS can be machines, on the local cloud, or left out)
+endif
+INVENTORIES := -i $(INVENTORY) $(if $(HOSTS),-i inventories/$(HOSTS).yml)
 # Tests of integration first: they are the long ones, and what is left over at the end is short.
 PARALLEL := -n auto --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -28,14 +33,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 venv: $(VENV)/.installed ## Make the virtual environment
 venv-dev: $(VENV)/.installed-dev ## ... with what the tests need
 
-site: venv ## Build (or bring up to date) the whole system; local cloud by default, INVENTORY=inventories/aws.yml for an account
-	$(ANSIBLE) -i $(INVENTORY) site.yml
+site: venv ## Build (or bring up to date) the whole system; local cloud by default, INVENTORY=inventories/aws.yml for an account; HOSTS=machines boots its instances, as root
+	$(ANSIBLE) $(INVENTORIES) site.yml
 
 confirm: venv ## Confirm the user who signed up with EMAIL=user@example.com
-	$(ANSIBLE) -i $(INVENTORY) playbooks/confirm.yml -e email=$(EMAIL)
+	$(ANSIBLE) $(INVENTORIES) playbooks/confirm.yml -e email=$(EMAIL)
 
 verify: venv ## Check every requirement on what is there; AREAS=network,storage for some; the report is in reports/
-	$(ANSIBLE) -i $(INVENTORY) playbooks/verify.yml $(if $(AREAS),-e verify_areas=$(AREAS))
+	$(ANSIBLE) $(INVENTORIES) playbooks/verify.yml $(if $(AREAS),-e verify_areas=$(AREAS))
 
 AUDIT := .venv-audit
 
@@ -45,10 +50,10 @@ $(AUDIT)/%/.installed: audit/%.txt $(VENV)/.installed
 	@touch $@
 
 audit: venv $(AUDIT)/prowler/.installed $(AUDIT)/custodian/.installed ## Run Prowler and Cloud Custodian on what is there; what they find is answered in docs/security.md
-	$(ANSIBLE) -i $(INVENTORY) playbooks/audit.yml
+	$(ANSIBLE) $(INVENTORIES) playbooks/audit.yml
 
 destroy: venv ## Remove the whole system; on a real account with CONFIRM=<its name>, such as lks-llm
-	$(ANSIBLE) -i $(INVENTORY) playbooks/destroy.yml $(if $(CONFIRM),-e destroy_confirm=$(CONFIRM))
+	$(ANSIBLE) $(INVENTORIES) playbooks/destroy.yml $(if $(CONFIRM),-e destroy_confirm=$(CONFIRM))
 
 requests: venv ## What the last run asked of the local cloud: reads and writes, by service
 	$(BIN)/python -m localcloud requests --last
@@ -62,7 +67,7 @@ test: lint browser ## Lint, and tests on all cores: units, the function, playboo
 lint: venv-dev ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins localcloud bench tests standin hosts audit
+	$(BIN)/mypy plugins localcloud machines bench tests standin hosts audit
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict
 	$(BIN)/python tests/lint_roles.py

@@ -34,6 +34,11 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--hosts", type=Path, help="file that says what configured hosts run (LOCALCLOUD_HOSTS)"
             )
+            command.add_argument(
+                "--machines",
+                metavar="FILE",
+                help="file that says which instances are machines, as root (LOCALCLOUD_MACHINES)",
+            )
         if name == "serve":
             for listener in ("--listener", "--data-listener"):  # from `start`: sockets that are bound
                 command.add_argument(listener, type=int, help=argparse.SUPPRESS)
@@ -65,6 +70,7 @@ def serve(daemon: Daemon, descriptors: tuple[int | None, int | None]) -> None:
         listener, data_listener = daemon.listen()
     else:
         listener, data_listener = socket.socket(fileno=control), socket.socket(fileno=data)
+    os.environ["LOCALCLOUD_FOLDER"] = str(daemon.folder)
     with listener, data_listener, daemon.here():
         from localcloud import server  # takes seconds: whoever looks meanwhile finds that it is on its way
 
@@ -76,6 +82,8 @@ def main() -> int:
     daemon = Daemon(options.host, options.port, options.data_port or options.port + 1)
     if getattr(options, "hosts", None):
         os.environ["LOCALCLOUD_HOSTS"] = str(options.hosts.resolve())
+    if getattr(options, "machines", None) is not None:
+        os.environ["LOCALCLOUD_MACHINES"] = str(Path(options.machines).resolve()) if options.machines else ""
     try:
         if options.command == "serve":
             serve(daemon, (options.listener, options.data_listener))

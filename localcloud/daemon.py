@@ -20,9 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud.scratch import sweep
+
 START_SECONDS = 60
 BACKLOG = 128  # connections that wait while it starts
 STOP_SECONDS = 20
+MACHINES = "LOCALCLOUD_MACHINES"  # names the file that says which instances are machines
 LOG_BYTES = 10_000_000  # a longer log is put aside at the next start
 
 
@@ -105,10 +108,17 @@ class Daemon:
         """Starts the server unless it runs; returns whether it was started."""
         with self.lock():
             if self.pid() is None and not self.healthy():
+                prepare()
                 process = self.spawn()
                 self.await_health(process)
                 return True
             health = self.await_health(None)  # it may be on its way: whoever started it may have been killed meanwhile
+            if health.get("machines") != bool(os.environ.get(MACHINES)):
+                raise Problem(
+                    f"The local cloud at {self.url} runs instances as {'machines' if health.get('machines') else 'processes'}. "
+                    f"{'Say so with --machines here, HOSTS=machines to make' if health.get('machines') else 'Without --machines (HOSTS=machines of make) it can be used as it is'}, "
+                    f"or stop it first: python -m localcloud stop --port={self.port}"
+                )
             serves = str(health.get("data_plane", ""))
             if urllib.parse.urlsplit(serves).port != self.data_port:
                 raise Problem(
@@ -182,6 +192,7 @@ class Daemon:
                 pid = int(health["pid"])  # its state folder is another one than ours
             if pid is None:
                 self.pid_file.unlink(missing_ok=True)
+                sweep()  # what one that was killed has left
                 return False
             begun = birth(pid)
             for kind in (signal.SIGTERM, signal.SIGKILL):
@@ -194,6 +205,25 @@ class Daemon:
                     break
             self.pid_file.unlink(missing_ok=True)
             return True
+
+
+def prepare() -> None:
+    """Sees to what machines need, where instances are to be some; raises Problem. Their image is made once, which takes minutes."""
+    if not os.environ.get(MACHINES):
+        return
+    from localcloud.machines import fleet, plan  # of no use to others
+    from machines import image
+
+    if reason := fleet.why_not():
+        raise Problem(
+            f"Instances cannot be machines here: {reason}. Without --machines (HOSTS=machines of make) they are processes, "
+            "which need none of that."
+        )
+    try:
+        plan.read(Path(os.environ[MACHINES]))
+    except plan.Mistake as mistake:
+        raise Problem(str(mistake)) from mistake
+    image.ensure()
 
 
 def birth(pid: int) -> str:

@@ -8,7 +8,8 @@ Whoever tells does not wait for an answer and is not hurt by a listener's fault.
     hooks.ask("ssm.apply", …)
 
 Told are "aws.changed" (service, operation, region) after each mutating call and before its answer, and "ssm.applied" after a document
-was applied. Asked is "ssm.apply": what stands in for the instance applies a document that has been checked.
+was applied by what stands in for an instance. Asked are "ssm.run": a machine that is the instance carries a document out; and
+"ssm.apply": what stands in for the instance applies a document that has been checked.
 """
 
 from __future__ import annotations

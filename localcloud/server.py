@@ -180,6 +180,7 @@ class Application:
         query = {key: values[0] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         if what == "health":
             content: Any = {"status": "running", "pid": os.getpid(), "data_plane": self.serves}
+            content["machines"] = bool(os.environ.get("LOCALCLOUD_MACHINES"))
         elif what == "runs" and environ["REQUEST_METHOD"] == "POST":
             self.calls.begin(query.get("name", "run"))
             content = {"run": query.get("name", "run")}

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Make an archive of the stand-in, laid out as a release of Ollama for Linux: bin/ollama, lib/ollama/…, as .tar.zst.
 
-    release.py 0.32.7 FOLDER     writes FOLDER/v0.32.7/ollama-linux-amd64.tar.zst and sha256sum.txt beside it; prints the sum
+    release.py 0.32.7 FOLDER [--stand-in]
+        writes FOLDER/v0.32.7/ollama-linux-amd64.tar.zst and sha256sum.txt beside it; prints the sum
 
 Where this system has a real `ollama` of that very version, the archive holds it and its libraries instead, and the word `real` lies
-beside it. The same version of the stand-in makes the same bytes. Needs the program zstd.
+beside it; not so with --stand-in. The same version of the stand-in makes the same bytes. Needs the program zstd.
 """
 
 import hashlib
@@ -74,13 +75,14 @@ def archive(members):
     ).stdout
 
 
-def release(version, folder):
-    """Path and sum of the archive, written below folder as the releases are laid out."""
-    real = installed(version)
+def release(version, folder, made_up=False):
+    """Path and sum of the archive, written below folder as the releases are laid out. One that is there already is left alone."""
+    real = None if made_up else installed(version)
     content = archive(copy(real) if real else stand_in(version))
     place = Path(folder) / f"v{version}" / "ollama-linux-amd64.tar.zst"
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
+    if not place.exists() or place.read_bytes() != content:  # somebody may be fetching it
+        place.write_bytes(content)
     if real:
         place.with_name("real").write_text(f"{real}\n")
     digest = hashlib.sha256(content).hexdigest()
@@ -89,6 +91,6 @@ def release(version, folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4) or sys.argv[3:] not in ([], ["--stand-in"]):
         sys.exit(__doc__)
-    print(release(sys.argv[1], sys.argv[2])[1])
+    print(release(sys.argv[1], sys.argv[2], made_up=bool(sys.argv[3:]))[1])

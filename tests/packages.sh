@@ -18,7 +18,7 @@ install() {
 
 case "${1:-}" in
 hosts)
-    packages="systemd-container mmdebstrap user-mode-linux iproute2 dpkg-dev zstd util-linux"
+    packages="systemd-container mmdebstrap user-mode-linux iproute2 nftables dpkg-dev zstd util-linux"
     missing=""
     for package in $packages; do
         installed "$package" || missing="$missing $package"

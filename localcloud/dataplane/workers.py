@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -138,6 +138,16 @@ def listens(address: str, port: int) -> bool:
         return False
 
 
+class Machines(Protocol):
+    """Instances that are machines (localcloud/machines)."""
+
+    def place(self, identity: str, port: int) -> str | None: ...
+
+    def listed(self) -> Iterator[dict[str, Any]]: ...
+
+    def stop(self) -> None: ...
+
+
 class Workers:
     """Those of all instances."""
 
@@ -146,6 +156,7 @@ class Workers:
         self.workers: dict[tuple[str, int], Worker] = {}
         self.scratch: Scratch | None = None
         self.entries: list[hosts.Entry] | None = None
+        self.machines: Machines | None = None  # the instances that are no processes
 
     # What a document does
 
@@ -269,11 +280,15 @@ class Workers:
 
     def place(self, instance: str, port: int) -> str | None:
         """The URL of what serves a port of an instance; None where nothing does."""
+        if self.machines is not None and (found := self.machines.place(instance, port)):
+            return found
         worker = self.workers.get((instance, port))
         return worker.base if worker and (worker.service and worker.service.url or worker.running) else None
 
     def listed(self) -> Iterator[dict[str, Any]]:
         """pid: of the process behind it, None where there is none."""
+        if self.machines is not None:
+            yield from self.machines.listed()
         for (owner, port), worker in sorted(self.workers.items()):
             process = worker.process
             alive = process is not None and process.poll() is None

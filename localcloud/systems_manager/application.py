@@ -1,8 +1,9 @@
 """How a document is applied to an instance, without the instance: AWS-ApplyAnsiblePlaybooks by fetching the bundle from the emulated S3,
 unpacking it, and letting Ansible check the playbook's syntax with the variables it would get.
 
-A data plane that has machines, or stands in for them, is asked to apply it by the hook "ssm.apply", whose answer is the exit code and
-what it printed; "ssm.applied" tells that it was.
+A data plane that has machines is asked first, by the hook "ssm.run", whose answer is what came of it there: exit code, output, errors.
+One that stands in for them is asked by the hook "ssm.apply", whose answer is the exit code and what it printed. "ssm.applied" tells that
+it was applied.
 """
 
 from __future__ import annotations
@@ -90,6 +91,9 @@ def apply(order: Order) -> Outcome:
 
 def apply_playbook(order: Order) -> Outcome:
     bundle = fetch(order)
+    ran: tuple[int, str, str] | None = hooks.ask("ssm.run", order=order, bundle=bundle)
+    if ran is not None:
+        return script_outcome(*ran)
     outcome = CHECKS.ask(bundle, order.value("PlaybookFile"), order.value("ExtraVariables"))
     if outcome.succeeded:
         facts = {

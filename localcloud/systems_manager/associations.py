@@ -279,13 +279,14 @@ class Clock:
         self.orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.running = False
+        self.carriers = WORKERS
 
     def start(self) -> None:
         with self.lock:
             if self.running:
                 return
             self.running = True
-        for work in (self.look, *[self.carry] * WORKERS):
+        for work in (self.look, *[self.carry] * self.carriers):
             threading.Thread(target=work, name="state-manager", daemon=True).start()
 
     def look(self) -> None:

@@ -147,6 +147,18 @@ def test_what_calls_carry_is_not_in_the_log(running):
     assert SECRET not in log
 
 
+def test_machines_that_cannot_be_are_refused_before_anything_is_there(own, tmp_path):
+    """Without root, or without the programs that they need."""
+    own.environment["PATH"] = str(tmp_path)
+    refused = own.command("start", f"--port={own.port}", f"--machines={ROOT / 'standin/machines.yml'}")
+    assert refused.returncode == 1
+    reason = "root is needed" if os.geteuid() else "missing: unshare, setpriv, ip, systemd-nspawn"
+    assert refused.stderr.startswith(f"Instances cannot be machines here: {reason}"), refused.stderr
+    assert "Without --machines (HOSTS=machines of make) they are processes" in refused.stderr
+    assert not own.command("status", f"--port={own.port}").stdout.startswith("The local cloud runs")
+    assert [path.name for path in (own.home / str(own.port)).iterdir()] == ["lock"]
+
+
 FUNCTION = "export const handler = () => process.pid"
 
 

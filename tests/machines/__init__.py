@@ -1,6 +1,1 @@
-"""Machines on which the host roles are tested: Debian booted with systemd, in a network of their own.
-
-Containers (systemd-nspawn) start in seconds. What containers cannot show, such as a kernel that mounts NFS, runs on User-Mode Linux: a
-real kernel as a process, which needs no virtualisation. Everything lives in namespaces of one run (isolated.py), so that nothing
-outlives it, however it ends.
-"""
+"""Runs the scenarios of molecule/ on machines (../../machines), and sees that nothing is left of runs that are interrupted."""

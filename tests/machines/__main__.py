@@ -13,38 +13,38 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import image
-from . import machine as machines
+from machines import image, machine
+
 from .apply import apply
 
 
 def start(scenario):
-    made = [machines.make(description) for description in json.loads(Path(scenario).read_text())["machines"]]
+    made = [machine.make(description) for description in json.loads(Path(scenario).read_text())["machines"]]
     image.ensure()
     with ThreadPoolExecutor(len(made)) as pool:
         list(pool.map(lambda machine: machine.start(), made))
 
 
 def stop():
-    for name in machines.names():
-        machines.tell(f"stopping {name}")
-        machines.load(name).stop()
+    for name in machine.names():
+        machine.tell(f"stopping {name}")
+        machine.load(name).stop()
 
 
 def apply_all(scenario):
     asked = json.loads(Path(scenario).read_text())
 
     def one(name):
-        machines.tell(f"applying {asked['playbook']} on {name} with ansible-core {asked['core']}")
+        machine.tell(f"applying {asked['playbook']} on {name} with ansible-core {asked['core']}")
         applied = apply(
-            machines.load(name),
+            machine.load(name),
             asked["playbook"],
             asked["variables"],
             asked["extra"],
             asked["core"],
             asked.get("options", []),
         )
-        machines.tell(f"{name}: {applied.summary}")
+        machine.tell(f"{name}: {applied.summary}")
         return applied
 
     with ThreadPoolExecutor() as pool:

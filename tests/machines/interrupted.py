@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from . import image
-from .isolated import CGROUPS, RUN, hierarchies
-from .machine import Failed, wait
+from machines import image
+from machines.isolated import CGROUPS, RUN, hierarchies
+from machines.machine import Failed, wait
 
 PROJECT = Path(__file__).parents[2]
 MACHINES = [
@@ -69,7 +69,7 @@ def test_leaves_nothing_behind(tmp_path, end):
     before = traces()
     start = f"{sys.executable} -m tests.machines start {scenario} && echo all are up && read end"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.machines.isolated", "sh", "-c", start], cwd=PROJECT, text=True, start_new_session=True,
+        [sys.executable, "-m", "machines.isolated", "sh", "-c", start], cwd=PROJECT, text=True, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LKS_MACHINES_CACHE": str(image.cache())},
     )  # fmt: skip
     try:

@@ -2,6 +2,8 @@
 
     python -m tests.machines.scenarios [--if-possible] [--short] [SCENARIO…]
 
+More comes before them, by pytest: interrupted.py and packets.py, and local_cloud.py, which deploys with instances that are machines.
+
 Without --if-possible a system that cannot run them is a failure. With it, it is said what was skipped and why; not so in continuous
 integration (CI is set), where nothing is skipped. --short leaves out the tests that are marked as thorough.
 """
@@ -14,11 +16,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import image
-from .isolated import RUN, alone, ended_by_signal, spawn, why_not
+from machines import image
+from machines.isolated import RUN, alone, ended_by_signal, spawn, why_not
 
 PROJECT = Path(__file__).parents[2]
 SCENARIOS = sorted(path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml"))
+CLOUD = "local_cloud"
 
 
 class Runs:
@@ -63,7 +66,7 @@ class Runs:
 
 def run_all(names):
     runs = Runs()
-    with alone(), ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
+    with alone(*names), ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
         try:
             return list(pool.map(runs.run, names))
         finally:
@@ -71,17 +74,18 @@ def run_all(names):
             runs.end()
 
 
-def interrupted():
-    """Whether nothing is left of runs that are interrupted."""
-    command = [sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name("interrupted.py"))]
+def passes(name, *around):
+    """Whether the tests of a file beside this one pass. around: a command that runs them."""
+    command = [*around, sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name(f"{name}.py"))]
     return subprocess.run(command, cwd=PROJECT).returncode == 0
 
 
 def main(arguments):
-    names = [name for name in arguments if not name.startswith("-")] or SCENARIOS
-    unknown = set(names) - set(SCENARIOS)
+    names = [name for name in arguments if not name.startswith("-")] or [CLOUD, *SCENARIOS]
+    unknown = set(names) - {CLOUD, *SCENARIOS}
     if unknown:
-        print(f"There is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
+        known = ", ".join([CLOUD, *SCENARIOS])
+        print(f"There is no scenario {', '.join(sorted(unknown))}; there are {known}", file=sys.stderr)
         return 2
     reason = why_not()
     if reason:
@@ -96,11 +100,14 @@ def main(arguments):
     if "--short" in arguments:
         os.environ["LKS_MACHINES_SHORT"] = "yes"
     image.ensure()
-    if names == SCENARIOS and not interrupted():
+    isolated = (sys.executable, "-m", "machines.isolated")
+    if len(names) > len(SCENARIOS) and not (passes("interrupted") and passes("packets", *isolated)):
         return 1
-    passed = sum(run_all(names))
-    print(f"\n{passed} passed, {len(names) - passed} failed")
-    return passed != len(names)
+    results = [passes(CLOUD)] if CLOUD in names else []
+    if scenarios := [name for name in names if name != CLOUD]:
+        results += run_all(scenarios)
+    print(f"\n{sum(results)} passed, {len(results) - sum(results)} failed")
+    return not all(results)
 
 
 if __name__ == "__main__":

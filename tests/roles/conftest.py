@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines import machine as machines
+from machines import machine as machines
+from machines.image import ANSIBLE, PACKAGED
+from machines.isolated import RUN
 from tests.machines.apply import apply
-from tests.machines.image import ANSIBLE, PACKAGED
-from tests.machines.isolated import RUN
 
 # From the oldest to the newest. Each scenario is converged by one, and its tests give every other one something to do.
 CORES = sorted([*ANSIBLE, PACKAGED], key=lambda name: tuple(map(int, name.split("."))))

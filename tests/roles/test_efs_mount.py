@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.machines.machine import wait
+from machines.machine import wait
 
 ADDRESS, OTHER = "10.30.0.20", "10.30.0.21"
 LINE = (

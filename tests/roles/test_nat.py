@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.machines.machine import tell, wait
+from machines.machine import tell, wait
 
 from .conftest import CORES, PACKAGED
 

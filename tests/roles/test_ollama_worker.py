@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from tests.machines.isolated import RUN
-from tests.machines.machine import wait
+from machines.isolated import RUN
+from machines.machine import wait
 
 URL = "http://127.0.0.1:11434"
 OPTIONS = ["--skip-tags", "efs_mount"]  # as in the scenario, whose own also install the packages of that role

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from tests.machines.isolated import RUN
-from tests.machines.machine import wait
+from machines.isolated import RUN
+from machines.machine import wait
 
 pytestmark = pytest.mark.usefixtures("registry")
 URL = "http://127.0.0.1:11434"

@@ -5,7 +5,8 @@ machine to another. A machine is described by a dict:
 
     name, type       namespace (network only), container (systemd) or kernel (systemd on a kernel of its own)
     addresses        ["10.20.0.10/24", …]; the first one's network has the router as its first address
-    share            {path in the container: folder of the run that several machines can have}; containers only
+    bridge           [namespace, bridge]: where it is attached instead, as an instance to its subnet (network.py); containers only
+    share            {path in the container: folder that several machines can have, below that of the run if it is relative}; containers only
     files            {path: content} put in before the start
     disk             megabytes of its disk
     layers           of the image (image.py), the uppermost first; root if not said
@@ -51,7 +52,7 @@ class Failed(AssertionError):
 
 def tell(text):
     """Say what happens, at once: molecule and Ansible keep what is printed here until the end of a task."""
-    with Path("/proc/1/fd/1").open("w") as told:  # of the run's first process, what started it reads
+    with Path("/proc/1/fd/1").open("a") as told:  # of the run's first process, what started it reads
         told.write(f"[machines] {text}\n")
 
 
@@ -97,13 +98,25 @@ class Machine:
 
     def attach(self):
         ip(f"netns add {self.name}")
-        ip(f"link add {self.link} type veth peer name eth0 netns {self.name}")
-        self.route()
+        ip(f"{self.where}link add {self.link} type veth peer name eth0 netns {self.name}")
+        self.join()
         for address in self.addresses:
             ip(f"-n {self.name} address add {address} dev eth0")
         ip(f"-n {self.name} link set lo up")
         ip(f"-n {self.name} link set eth0 up")
         ip(f"-n {self.name} route add default via {self.gateway}")
+
+    @property
+    def where(self):
+        """What makes ip act where the machine is attached."""
+        return f"-n {self.description['bridge'][0]} " if "bridge" in self.description else ""
+
+    def join(self):
+        """Let the outer end of its link into the network."""
+        if "bridge" in self.description:
+            ip(f"{self.where}link set {self.link} master {self.description['bridge'][1]} up")
+        else:
+            self.route()
 
     def route(self):
         for setting in ("ip_forward", f"conf/{self.link}/forwarding"):
@@ -116,7 +129,7 @@ class Machine:
             ip(command.replace("LINK", self.link))
 
     def detach(self):
-        ip(f"link delete {self.link}")
+        ip(f"{self.where}link delete {self.link}")
         ip(f"netns delete {self.name}")
 
     def boot(self):
@@ -255,6 +268,13 @@ class Booted(Machine):
         self.kill()
         self.detach()
 
+    def remove(self):
+        """Take it away with its disk."""
+        self.stop()
+        for mounted in (self.root, self.folder / "disk"):
+            subprocess.run(["umount", "--lazy", mounted], check=True)
+        shutil.rmtree(self.folder)
+
 
 class Container(Booted):
     """Debian booted with systemd, on this system's kernel."""
@@ -263,7 +283,7 @@ class Container(Booted):
         self.prepare()
         binds = []
         for inside, outside in self.description.get("share", {}).items():
-            (RUN / outside).mkdir(exist_ok=True)
+            (RUN / outside).mkdir(parents=True, exist_ok=True)
             binds.append(f"--bind={RUN / outside}:{inside}")
         nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", f"--machine={self.name}",
                   f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off", "--timezone=off",

@@ -1,6 +1,6 @@
 """Run commands with mounts, network and processes of their own, as root.
 
-    python -m tests.machines.isolated COMMAND…
+    python -m machines.isolated COMMAND…
 
 When a command ends, or the process that started it is killed in whatever way, the kernel takes back all that it made: processes,
 mounts, interfaces, and the files below RUN, which are in memory. What no namespace holds, empty folders and control groups, a keeper
@@ -20,13 +20,13 @@ from pathlib import Path
 RUN = Path("/run/lks-machines")
 CGROUPS = Path("/sys/fs/cgroup")
 FREE_MB = 3000
+TOOLS = ("unshare", "setpriv", "ip", "systemd-nspawn", "linux.uml", "mmdebstrap", "zstd")
+# /run is the run's own, so that no folder is made for it, nor one taken away below another run's feet.
 SETUP = f"""
 set -eu
 mount --make-rprivate /
-mount -t tmpfs -o mode=0755 machines {RUN}
-mount -t tmpfs -o mode=0755 netns /run/netns
-mount -t tmpfs -o mode=0755 systemd /run/systemd
-mkdir {RUN}/tmp {RUN}/cgroup
+mount -t tmpfs -o mode=0755 run /run
+mkdir -p {RUN}/tmp {RUN}/cgroup /run/netns /run/systemd /run/lock
 mount --rbind {CGROUPS} {RUN}/cgroup
 ip link set lo up
 export TMPDIR={RUN}/tmp
@@ -42,7 +42,7 @@ for try in $(seq 100); do
     [ -n "$left" ] || break
     sleep 0.1
 done
-for folder in $FOLDERS_MADE; do rmdir "$folder"; done
+for group in $GROUPS_MADE; do rmdir "${group%/*}"; done # which another run may still need, and keeps
 """
 
 
@@ -51,15 +51,11 @@ def memory_mb():
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 1024
 
 
-def why_not():
-    """What keeps this system from running the machines; empty if nothing does."""
+def why_not(more=()):
+    """What keeps this system from running machines; empty if nothing does. more: programs that are needed too."""
     if os.geteuid() != 0:
         return "root is needed, for namespaces and mounts: run it with sudo"
-    missing = [
-        name
-        for name in ("unshare", "setpriv", "ip", "systemd-nspawn", "linux.uml", "mmdebstrap", "zstd")
-        if not shutil.which(name)
-    ]
+    missing = [name for name in (*TOOLS, *more) if not shutil.which(name)]
     if missing:
         return f"missing: {', '.join(missing)}; `make packages` installs them"
     if subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True).returncode:
@@ -70,7 +66,7 @@ def why_not():
 
 
 def turn():
-    """Wait until no other run uses RUN. The socket has no file that could be left behind; it goes with those who hold it."""
+    """Wait until no other run of tests uses machines. The socket has no file that could be left behind; it goes with those who hold it."""
     taken = socket.socket(socket.AF_UNIX)
     told = False
     while True:
@@ -95,37 +91,62 @@ def group_of(run, name, base):
     return [path / RUN.name / run / name for path in hierarchies(base)]
 
 
+def keeper(runs, held=()):
+    """A process that takes the control groups of these runs away once its standard input ends, which it does with whoever called this.
+
+    held: files that it keeps open until it is done.
+    """
+    groups = [path / RUN.name / run for path in hierarchies(CGROUPS) for run in runs]
+    return subprocess.Popen(
+        ["sh", "-c", KEEPER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        pass_fds=held,
+        env={**os.environ, "GROUPS_MADE": " ".join(map(str, groups))},
+    )
+
+
 @contextlib.contextmanager
-def alone():
-    """For the time that runs are started: nobody else's, with the folders that they mount on. Afterwards all is as before."""
+def alone(*runs):
+    """For the time that these runs of tests are started: nobody else's. Afterwards all is as before."""
     with turn() as held:
-        folders = [path for path in (RUN, Path("/run/netns"), Path("/run/systemd")) if not path.exists()]
-        for path in folders:
-            path.mkdir()
-        groups = [path / RUN.name for path in hierarchies(CGROUPS)]
         # It holds the turn too: another run must not begin before it is done.
-        keeper = subprocess.Popen(
-            ["sh", "-c", KEEPER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            pass_fds=[held.fileno()],
-            env={**os.environ, "FOLDERS_MADE": " ".join(map(str, folders)), "GROUPS_MADE": " ".join(map(str, groups))},
-        )
+        ending = keeper(runs, [held.fileno()])
         try:
             yield
         finally:
-            keeper.communicate()
+            ending.communicate()
+
+
+def environment(run):
+    """What the environment of a run's command is to have."""
+    return {"LKS_MACHINES_RUN": run}
+
+
+def inside(command):
+    """The command line that gives a command namespaces of its own."""
+    return [
+        "unshare",
+        "--mount",
+        "--net",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "sh",
+        "-c",
+        SETUP,
+        "sh",
+        *command,
+    ]
 
 
 def spawn(run, command, **options):
     """Start a command in namespaces of its own; run: its name. The kernel kills it with the thread that called this."""
-    unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    environment = {**options.pop("env", os.environ), "LKS_MACHINES_RUN": run}
-    return subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", *unshare, "sh", "-c", SETUP, "sh", *command], env=environment, **options
-    )
+    variables = {**options.pop("env", os.environ), **environment(run)}
+    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *inside(command)], env=variables, **options)
 
 
 def ended_by_signal(number, _):
@@ -139,8 +160,9 @@ def main(command):
         return 3
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
-    with alone():
-        process = spawn(f"{os.getpid()}", command)
+    run = f"{os.getpid()}"
+    with alone(run):
+        process = spawn(run, command)
         try:
             return process.wait()
         except KeyboardInterrupt:

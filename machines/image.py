@@ -1,6 +1,6 @@
 """The image all machines start from, made of Debian's packages and kept in a cache.
 
-    python -m tests.machines.image      makes it if need be and prints its folder
+    python -m machines.image      makes it if need be and prints its folder
 
 root/   the files of a Debian 12 with systemd and, as user data would install them, ansible-core and unzip
         /opt/packages: what the roles install, as a repository, for machines have no internet
