@@ -7,6 +7,7 @@ asked to be. https://docs.aws.amazon.com/systems-manager/latest/userguide/state-
 from __future__ import annotations
 
 import datetime
+import functools
 import logging
 import queue
 import threading
@@ -20,6 +21,7 @@ from moto.core.utils import utcnow
 from moto.s3.models import s3_backends
 from moto.ssm.models import Command, SimpleSystemManagerBackend, ssm_backends
 
+from localcloud.pace import PACE
 from localcloud.systems_manager import application, instances, schedules
 
 TICK_SECONDS = 0.5
@@ -204,7 +206,9 @@ class StateManager:
         execution = Execution(association.version, targets)
         association.executions = [*association.executions[1 - KEPT_EXECUTIONS :], execution]
         for target in targets.values():
-            CLOCK.orders.put(lambda target=target: self.apply(association, target, command))
+            target.status = "InProgress" if PACE.factor else "Pending"
+            order = functools.partial(self.apply, association, target, command)
+            PACE.later("association", CLOCK.orders.put, order)
 
     def apply(self, association: Association, target: Target, command: Command) -> None:
         target.status = "InProgress"
