@@ -13,13 +13,15 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from localcloud import hooks
 
 VARIABLE = "LOCALCLOUD_PACE"
+KEPT = 2_000
 REGISTRY = "https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources"
 
 
@@ -84,35 +86,59 @@ def parse(text: str | None) -> float:
     return factor
 
 
+@dataclass
+class Asked:
+    """Something that was asked for and takes its time; moments are those of time.time()."""
+
+    kind: str
+    name: str
+    region: str
+    asked: float
+    ready: float
+
+
 class Pace:
     """Without a factor nothing here starts a thread. With one, data planes are told of what becomes available by itself."""
 
     def __init__(self, factor: float = 0.0) -> None:
         self.factor = factor
+        self.asked: deque[Asked] = deque(maxlen=KEPT)
 
     def seconds(self, kind: str) -> float:
         """How long that takes here."""
         wait = WAITS[kind]
         return wait.middle * self.factor if self.factor else wait.quick
 
-    def ready_at(self, kind: str, region: str) -> float:
+    def ready_at(self, kind: str, region: str, name: str) -> float:
         """When something that is asked for now is there; a moment of time.monotonic()."""
         seconds = self.seconds(kind)
         if self.factor:
+            self.keep(kind, region, name)
             facts = {"service": WAITS[kind].service, "operation": "", "region": region}
             after(seconds, lambda: hooks.tell("aws.changed", **facts))
         return time.monotonic() + seconds
 
-    def later(self, kind: str, what: Callable[..., Any], *arguments: Any) -> None:
+    def later(self, kind: str, region: str, name: str, what: Callable[..., Any]) -> Asked:
         """Does it when that time has passed: at once where it takes none."""
+        asked = self.keep(kind, region, name)
         if seconds := self.seconds(kind):
-            after(seconds, what, *arguments)
+            after(seconds, what)
         else:
-            what(*arguments)
+            what()
+        return asked
+
+    def keep(self, kind: str, region: str, name: str) -> Asked:
+        now = time.time()
+        asked = Asked(kind, name, region, now, now + self.seconds(kind))
+        self.asked.append(asked)
+        return asked
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"factor": self.factor, "waits": [asdict(each) for each in list(self.asked)]}
 
 
-def after(seconds: float, what: Callable[..., Any], *arguments: Any) -> None:
-    timer = threading.Timer(seconds, what, arguments)
+def after(seconds: float, what: Callable[[], Any]) -> None:
+    timer = threading.Timer(seconds, what)
     timer.daemon = True
     timer.start()
 

@@ -500,7 +500,7 @@ create_vpc_link = models.APIGatewayBackend.create_vpc_link
 
 def create_pending_link(self: Any, *arguments: Any, **named: Any) -> Any:
     link: Any = create_vpc_link(self, *arguments, **named)
-    link.ready = PACE.ready_at("vpc link", self.region_name)
+    link.ready = PACE.ready_at("vpc link", self.region_name, link.name)
     link.gone = None
     return link
 
@@ -541,7 +541,7 @@ def living_link(self: Any, vpc_link_id: str) -> Any:
 
 def delete_vpc_link(self: Any, vpc_link_id: str) -> None:
     link = living_link(self, vpc_link_id)
-    link.gone = link.gone or PACE.ready_at("vpc link deletion", self.region_name)
+    link.gone = link.gone or PACE.ready_at("vpc link deletion", self.region_name, link.name)
 
 
 def update_vpc_link(self: Any) -> str:

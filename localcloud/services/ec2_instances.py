@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 from moto.ec2.models.elastic_block_store import VolumeAttachment
@@ -48,9 +49,10 @@ def wrap_launch() -> None:
                 self.get_volume(volume).add_tags(tags.get("volume", {}))
             for nic in instance.nics.values():
                 nic.add_tags(tags.get("network-interface", {}))
-            instance.managed_at = PACE.ready_at("managed instance", self.region_name)
+            name = tags.get("instance", {}).get("Name", instance.id)
+            instance.managed_at = PACE.ready_at("managed instance", self.region_name, name)
             if PACE.seconds("instance"):
-                begin(instance)
+                begin(instance, name)
         return reservation
 
     def parse_mappings(self: Any) -> list[dict[str, Any]]:
@@ -72,7 +74,7 @@ def wrap_launch() -> None:
     InstanceResponse._parse_block_device_mapping = parse_mappings  # type: ignore[method-assign]
 
 
-def begin(instance: Any) -> None:
+def begin(instance: Any, name: str) -> None:
     """It is pending for as long as an instance takes to run."""
     instance._state = InstanceState("pending", 0)
 
@@ -82,7 +84,7 @@ def begin(instance: Any) -> None:
                 instance._state = InstanceState("running", 16)
         tell(instance)
 
-    PACE.later("instance", run)
+    PACE.later("instance", instance.region_name, name, run)
 
 
 def tell(instance: Any) -> None:
@@ -96,7 +98,7 @@ def wrap_termination() -> None:
     def started(self: Any) -> Any:
         previous = start(self)
         if PACE.seconds("instance"):
-            begin(self)
+            begin(self, self.id)
         return previous
 
     def gone(self: Any, ending: bool = False) -> Any:
@@ -108,7 +110,7 @@ def wrap_termination() -> None:
             previous = copy.copy(self._state)
             if self.state != "shutting-down":
                 self._state = InstanceState("shutting-down", 32)
-                PACE.later("instance termination", end, self)
+                PACE.later("instance termination", self.region_name, self.id, functools.partial(end, self))
             return previous
         nics = list(self.nics.values())
         previous = terminate(self)

@@ -57,7 +57,7 @@ def backup_policy(self: Any) -> dict[str, str] | None:
 
 def create_file_system(self: Any, *arguments: Any, **options: Any) -> Any:
     made: Any = MOTO_CREATE_FILE_SYSTEM(self, *arguments, **options)
-    made._ready = PACE.ready_at("file system", self.region_name)
+    made._ready = PACE.ready_at("file system", self.region_name, made.file_system_id)
     if made.encrypted and not made.kms_key_id:
         # AWS's own key for EFS, one in each region.
         key = uuid.uuid5(uuid.NAMESPACE_DNS, f"elasticfilesystem.{self.region_name}.amazonaws.com")
@@ -69,7 +69,7 @@ def create_mount_target(self: Any, *arguments: Any, **options: Any) -> Any:
     """Its interface says whose it is, and without security groups it has the VPC's default one.
     https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html"""
     made: Any = MOTO_CREATE_MOUNT_TARGET(self, *arguments, **options)
-    made._ready = PACE.ready_at("mount target", self.region_name)
+    made._ready = PACE.ready_at("mount target", self.region_name, made.mount_target_id)
     interface = self.ec2_backend.get_network_interface(made.network_interface_id)
     interface.description = f"EFS mount target for {made.file_system_id} ({made.mount_target_id})"
     interface.requester_managed = True

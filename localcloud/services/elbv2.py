@@ -225,7 +225,7 @@ def install_load_balancers() -> None:
             balancer.dns_name = f"{prefix}{balancer.name}-{identity[:10]}.{self.region_name}.elb.amazonaws.com"
         balancer.attrs = dict(DEFAULTS.get(balancer.type, COMMON_DEFAULTS))
         kind = f"{balancer.type} load balancer"
-        balancer.ready = PACE.ready_at(kind, self.region_name) if kind in WAITS else 0
+        balancer.ready = PACE.ready_at(kind, self.region_name, balancer.name) if kind in WAITS else 0
         balancer.chosen = {
             mapping["SubnetId"]: mapping["PrivateIPv4Address"]
             for mapping in arguments.get("subnet_mappings") or []
@@ -237,7 +237,8 @@ def install_load_balancers() -> None:
     def delete_load_balancer(self: Any, arn: str) -> None:
         balancer = self.load_balancers.get(arn)
         for interface in getattr(balancer, "interfaces", {}).values():
-            PACE.later("load balancer deletion", remove_interface, interface)
+            remove = functools.partial(remove_interface, interface)
+            PACE.later("load balancer deletion", self.region_name, interface.id, remove)
         delete(self, arn)
 
     def describe_load_balancers(self: Any, arns: list[str] | None, names: list[str] | None) -> list[Any]:

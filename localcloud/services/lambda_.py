@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import logging
@@ -90,7 +91,7 @@ class Interfaces:
                 self.made[key][1].discard(function.function_name)
         for key in left:
             if not self.made[key][1]:
-                PACE.later("function interface deletion", self.release, key)
+                PACE.later("function interface deletion", key[1], key[2], functools.partial(self.release, key))
 
     def release(self, key: tuple[str, str, str, frozenset[str]]) -> None:
         with self.lock:
@@ -106,7 +107,7 @@ class Function(models.LambdaFunction):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.revision = str(uuid.uuid4())
-        self.active_at = PACE.ready_at("function", self.region)
+        self.active_at = PACE.ready_at("function", self.region, self.function_name)
         self.updated_at: float | None = None
 
     @property
@@ -130,7 +131,7 @@ class Function(models.LambdaFunction):
     def changed(self) -> None:
         self.revision = str(uuid.uuid4())
         self.last_modified = models.iso_8601_datetime_with_nanoseconds()
-        self.updated_at = PACE.ready_at("function change", self.region)
+        self.updated_at = PACE.ready_at("function change", self.region, self.function_name)
 
     @property
     def vpc_config(self) -> Any:

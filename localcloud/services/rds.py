@@ -82,7 +82,7 @@ class Machine:
         """Does something in the background; the instance shows one status meanwhile and the other afterwards. What is of a kind that
         takes its time on AWS (see pace.py) does so."""
         self.instance.status = doing
-        ready = PACE.ready_at(kind, self.instance.region) if kind else 0.0
+        ready = PACE.ready_at(kind, self.instance.region, self.instance.db_instance_identifier) if kind else 0.0
 
         def run() -> None:
             with self.working:

@@ -11,6 +11,7 @@ import functools
 import logging
 import queue
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from moto.core.utils import utcnow
 from moto.s3.models import s3_backends
 from moto.ssm.models import Command, SimpleSystemManagerBackend, ssm_backends
 
-from localcloud.pace import PACE
+from localcloud.pace import PACE, Asked
 from localcloud.systems_manager import application, instances, schedules
 
 TICK_SECONDS = 0.5
@@ -72,6 +73,7 @@ class Target:
     date: datetime.datetime = field(default_factory=utcnow)
     summary: str = ""
     output_url: str = ""
+    asked: Asked | None = None
 
 
 @dataclass
@@ -207,8 +209,10 @@ class StateManager:
         association.executions = [*association.executions[1 - KEPT_EXECUTIONS :], execution]
         for target in targets.values():
             target.status = "InProgress" if PACE.factor else "Pending"
+            name = f"{settings.get('AssociationName', association.association_id)} {target.instance_id}"
             order = functools.partial(self.apply, association, target, command)
-            PACE.later("association", CLOCK.orders.put, order)
+            put = functools.partial(CLOCK.orders.put, order)
+            target.asked = PACE.later("association", self.backend.region_name, name, put)
 
     def apply(self, association: Association, target: Target, command: Command) -> None:
         target.status = "InProgress"
@@ -219,6 +223,8 @@ class StateManager:
             f"1 out of 1 plugin processed, {int(outcome.succeeded)} success, {int(not outcome.succeeded)} failed"
         )
         target.date = utcnow()
+        if target.asked:
+            target.asked.ready = time.time()
         target.status = "Success" if outcome.succeeded else "Failed"
 
 
