@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -46,7 +47,7 @@ class Section:
 
 def interval(seconds: float) -> float:
     """Seconds between the lines, so that there are about ten of them."""
-    return next((step for step in STEPS if seconds / step <= 12), STEPS[-1] * max(1.0, seconds // (12 * STEPS[-1])))
+    return next((step for step in STEPS if seconds / step <= 12), STEPS[-1] * math.ceil(seconds / (12 * STEPS[-1])))
 
 
 def chart(title: str, sections: Sequence[Section]) -> str:
