@@ -26,6 +26,7 @@ import yaml  # noqa: E402
 
 from bench import critical_path, figures, gantt  # noqa: E402
 from bench.critical_path import Placed, Step  # noqa: E402
+from localcloud.pace import WAITS  # noqa: E402
 from tests.ports import free_port  # noqa: E402
 
 STEPS = Path(__file__).with_name("dependencies.yml")
@@ -130,6 +131,15 @@ def judged(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def times() -> str:
+    """What AWS takes, for the documentation."""
+    rows = []
+    for kind, wait in WAITS.items():
+        span = f"{wait.shortest:g}" if wait.shortest == wait.longest else f"{wait.shortest:g} to {wait.longest:g}"
+        rows.append((kind, span, f"{wait.middle:g}", wait.source))
+    return figures.table(("what", "AWS, s", "counts, s", "source"), rows)
+
+
 def shown(figure: dict[str, Any]) -> str:
     row = [f"{figure['factor']:g}", *(f"{figure[key]:.1f}" for key in ("seconds", "path"))]
     row += [f"{figure['ratio']:.2f}", f"{figure['waits']:.1f}", f"{figure['waits_ratio']:.2f}"]
@@ -174,6 +184,7 @@ def main() -> int:
         )
     if options.write:
         figures.write("make bench-pace", text)
+        figures.write("localcloud/pace.py", times())
     if options.json:
         options.json.write_text(json.dumps(figure, indent=2) + "\n")
     return 0 if figure["ratio"] <= MOST else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench import critical_path
+from bench import critical_path, pace
 from bench.critical_path import END, START, Step, Unknown
 from localcloud.pace import WAITS
 
@@ -125,8 +125,8 @@ def test_a_deploys_steps_are_those_of_the_playbooks():
         for play in yaml.safe_load(file.read_text()):
             for each in play.get("tasks", []):
                 names |= {play["name"], f"{play['name']} / {each['name']}"}
-    for file, play in (("migrate.yml", "Deploy the conversation function"),):
-        for each in yaml.safe_load((ROOT / "playbooks/tasks" / file).read_text()):
+    for name, play in (("migrate.yml", "Deploy the conversation function"),):
+        for each in yaml.safe_load((ROOT / "playbooks/tasks" / name).read_text()):
             names.add(f"{play} / {each['name']}")
     assert {name for each in described for name in each.get("tasks", [])} - names == set()
     assert {each["wait"] for each in described if "wait" in each} <= WAITS.keys()
@@ -134,3 +134,7 @@ def test_a_deploys_steps_are_those_of_the_playbooks():
     critical_path.critical_path(
         Step(each["step"], tuple(each.get("needs", [])), "wait" in each, 1, 0, 1) for each in described
     )
+
+
+def test_the_documentation_has_the_times():
+    assert pace.times() in (ROOT / "docs/benchmarks.md").read_text()

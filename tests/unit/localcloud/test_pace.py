@@ -284,3 +284,32 @@ def test_a_client_is_built_in_its_time(aws, at):
     until(lambda: status() == "SUCCEED")
     assert time.monotonic() - began >= 0.9
     assert seen[-1] == "SUCCEED"
+
+
+def test_a_database_is_creating_and_can_be_deleted_meanwhile(aws, at):
+    rds = aws("rds")
+    at(LONG)
+    rds.create_db_instance(
+        DBInstanceIdentifier="paced",
+        Engine="postgres",
+        DBInstanceClass="db.t3.micro",
+        AllocatedStorage=20,
+        MasterUsername="owner",
+        MasterUserPassword="correct-horse-battery",
+    )
+
+    def described() -> dict:
+        return next(
+            (each for each in rds.describe_db_instances()["DBInstances"] if each["DBInstanceIdentifier"] == "paced"), {}
+        )
+
+    try:
+        assert described()["DBInstanceStatus"] == "creating"
+        assert "Endpoint" not in described()
+        with refusal("InvalidDBInstanceState"):
+            rds.modify_db_instance(DBInstanceIdentifier="paced", MasterUserPassword="another-horse-battery")
+    finally:
+        at(within("database deletion", 0.5))
+        rds.delete_db_instance(DBInstanceIdentifier="paced", SkipFinalSnapshot=True)
+    assert described()["DBInstanceStatus"] == "deleting"
+    until(lambda: not described())
