@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 WIDTH, LABELS, ROW, TOP, LEAST = 1100, 300, 17, 64, 1.5
+LETTERS = 46  # of a label, at most
 STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # seconds between two lines
 STYLE = """
 text { font: 11px system-ui, sans-serif; fill: #24292f }
@@ -75,10 +76,15 @@ def chart(title: str, sections: Sequence[Section]) -> str:
         lines.append(f'<text class="heading" x="12" y="{y + 12}">{escape(section.heading)}</text>')
         for row in section.rows:
             y += ROW
-            lines.append(f'<text x="22" y="{y + 12}">{escape(row.label)}</text>')
+            lines.append(f'<text x="22" y="{y + 12}">{escape(short(row.label))}</text>')
             lines += [drawn(bar, x(bar.began), x(bar.ended), y) for bar in row.bars]
         y += ROW
     return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def short(label: str) -> str:
+    """So that it ends before the bars begin."""
+    return label if len(label) <= LETTERS else f"{label[: LETTERS - 1].rstrip()}…"
 
 
 def legend() -> list[str]:

@@ -96,7 +96,9 @@ def sections(record: dict[str, Any], path: list[Placed]) -> list[gantt.Section]:
         bar = gantt.Bar(label, each["began"] - began, each["ended"] - began, marked=marked)
         layers.setdefault(each["play"], []).append(bar)
     return [
-        gantt.Section("Critical path: no deploy can be shorter", [gantt.Row("computed", computed)]),
+        gantt.Section(
+            "Critical path, where it would be if nothing else were in its way", [gantt.Row("computed", computed)]
+        ),
         gantt.Section("Resources, from asked to available", [gantt.Row(*each) for each in resources.items()]),
         gantt.Section("Layers, task by task", [gantt.Row(*each) for each in layers.items()]),
     ]

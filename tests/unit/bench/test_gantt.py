@@ -50,6 +50,12 @@ def test_it_is_one_file_with_its_words():
     assert bottom <= float(root.get("height", 0))
 
 
+def test_long_labels_end_before_the_bars():
+    text = chart("A deploy", [Section("Layers", [Row("a long name " * 9, [Bar("x", 0, 1)])])])
+    words = [each.text or "" for each in ElementTree.fromstring(text).iter(f"{SVG}text")]
+    assert any(word.startswith("a long name") and word.endswith("…") and len(word) < 50 for word in words)
+
+
 def test_nothing_to_draw():
     ElementTree.fromstring(chart("Nothing", []))
 
