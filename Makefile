@@ -14,7 +14,7 @@ PARALLEL := -n auto --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role versions packages browser bench bench-function bench-local constraints
+.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role versions packages browser bench bench-function bench-local bench-pace bench-zones constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -107,6 +107,12 @@ bench-function: venv-dev ## The conversation function beside a common one: throu
 
 bench-local: venv-dev ## What the local cloud's data plane adds to a request, how fast it streams, and many chats at once; into docs/benchmarks.md
 	$(BIN)/python bench/local.py --write
+
+bench-pace: venv-dev ## A deploy with AWS's waiting times, or a FACTOR of them, beside its critical path; into docs/benchmarks.md, with a chart
+	$(BIN)/python bench/pace.py --write $(if $(FACTOR),--factor $(FACTOR))
+
+bench-zones: venv-dev ## First run, second run and destroy of 1, 2, 4 and 8 zones; into docs/benchmarks.md
+	$(BIN)/python bench/zones.py --write
 
 constraints: venv ## Pin again what the requirements bring along
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate requirements-dev.txt -o constraints.txt

@@ -38,12 +38,15 @@ def localcloud(home: Path, *arguments: str, record: Path | None = None) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
 
-def measure(home: Path, port: int, name: str, command: list[str], extra: list[str]) -> dict[str, float]:
+def measure(
+    home: Path, port: int, name: str, command: list[str], extra: list[str], more: dict[str, str] | None = None
+) -> dict[str, float]:
     environment = {
         **os.environ,
         "LOCALCLOUD_HOME": str(home),
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        **(more or {}),
     }
     variables = {"cloud_port": port, "cloud_run": name, "verify_folder": str(home / "reports")}
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN)

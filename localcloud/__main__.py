@@ -11,6 +11,7 @@ import urllib.parse
 from pathlib import Path
 
 from localcloud.daemon import Daemon, Problem
+from localcloud.pace import PACE, VARIABLE, parse
 from localcloud.record import table
 
 
@@ -79,6 +80,13 @@ def serve(daemon: Daemon, descriptors: tuple[int | None, int | None]) -> None:
 
 def main() -> int:
     options = parser().parse_args()
+    try:
+        PACE.factor = parse(
+            os.environ.get(VARIABLE)
+        )  # for `start` too: it says what is wrong with it before anything starts
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     daemon = Daemon(options.host, options.port, options.data_port or options.port + 1)
     if getattr(options, "hosts", None):
         os.environ["LOCALCLOUD_HOSTS"] = str(options.hosts.resolve())

@@ -30,6 +30,7 @@ import moto.settings
 from localcloud import ACCOUNT, constraints, hooks, protocol, record, rules, state
 from localcloud.dataplane.clock import CLOCK
 from localcloud.dataplane.journeys import Journeys
+from localcloud.pace import PACE
 
 CONTROL = "/_localcloud/"
 THREADS = 16
@@ -192,6 +193,8 @@ class Application:
             content = self.journeys.newest()
         elif what == "hosts":
             content = served()
+        elif what == "pace":
+            content = PACE.as_dict()
         elif what == "clock":
             try:
                 if environ["REQUEST_METHOD"] == "POST":

@@ -256,9 +256,11 @@ class Workers:
             interface = network.take(picture, source, address, NFS)
             for parts in picture.regions.values():
                 for target in parts.get("mount_targets", []):
-                    if target["NetworkInterfaceId"] == interface.id:
+                    if target["NetworkInterfaceId"] == interface.id and target["LifeCycleState"] == "available":
                         return str(target["FileSystemId"])
-            raise Refusal(f"mount.nfs4: {address}, of {interface.owner}, is no mount target of a file system")
+            raise Refusal(
+                f"mount.nfs4: {address}, of {interface.owner}, is no mount target of a file system that is available"
+            )
 
         try:
             system = found(PICTURES.recent(RECENT_SECONDS))

@@ -1,4 +1,4 @@
-"""Amplify Hosting, which moto lacks: apps, branches and their jobs. A job passes or fails in seconds; nothing is cloned or built.
+"""Amplify Hosting, which moto lacks: apps, branches and their jobs. A job passes or fails after a time; nothing is cloned or built.
 
 Registered with moto as a service of its own, so that its server finds it by the host name that AWS gives it.
 """
@@ -19,13 +19,12 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.responses import ActionResult, BaseResponse
 from moto.moto_api._internal import mock_random
 
+from localcloud.pace import PACE
 from localcloud.protocol import Refused, match_route
 
 HOST = r"https?://amplify\.(.+)\.amazonaws\.com"
 PAGE = 10
-# Seconds after its start at which a job leaves a state. AWS takes minutes; only the order is of interest here.
-PENDING_UNTIL = 0.3
-RUNNING_UNTIL = 1.5
+PENDING = 0.2  # the part of a job's time that it waits to be begun
 STEPS = ("BUILD", "DEPLOY", "VERIFY")
 # Accepted and never given back. https://docs.aws.amazon.com/amplify/latest/APIReference/API_CreateApp.html
 SECRETS = ("accessToken", "oauthToken")
@@ -69,16 +68,17 @@ class Job:
         self.kind = kind
         self.fault = fault
         self.started = time.time()
+        self.begins = self.started + PENDING * PACE.seconds("client build")
+        self.ends = self.started + PACE.seconds("client build")
         self.stopped: float | None = None
 
     @property
     def status(self) -> str:
-        age = time.time() - self.started
         if self.stopped:
             return "CANCELLED"
-        if age < PENDING_UNTIL:
+        if time.time() < self.begins:
             return "PENDING"
-        if age < RUNNING_UNTIL:
+        if time.time() < self.ends:
             return "RUNNING"
         return "FAILED" if self.fault else "SUCCEED"
 
@@ -86,7 +86,7 @@ class Job:
     def ended(self) -> float | None:
         if self.stopped:
             return self.stopped
-        return self.started + RUNNING_UNTIL if self.status in ("SUCCEED", "FAILED") else None
+        return self.ends if self.status in ("SUCCEED", "FAILED") else None
 
     def summary(self) -> dict[str, Any]:
         told = {
@@ -113,7 +113,7 @@ class Job:
             told.append(
                 {
                     "stepName": name,
-                    "startTime": moment(self.started + PENDING_UNTIL),
+                    "startTime": moment(self.begins),
                     "endTime": moment(self.ended or time.time()),
                     "status": status if name == "BUILD" or status != "FAILED" else "CANCELLED",
                     "logUrl": f"https://aws-amplify-logs.example.com/{self.arn.rpartition(':')[2]}/{name}.txt",

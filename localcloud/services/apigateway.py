@@ -16,12 +16,11 @@ from moto.apigateway import exceptions, models, responses, urls
 from moto.apigateway.utils import ApigwDeploymentIdentifier, deserialize_body
 from moto.backends import get_backend
 
+from localcloud.pace import PACE, passed
 from localcloud.services.apigateway_document import Importer
 
 Response = responses.APIGatewayResponse
 
-PENDING_SECONDS = 1.0  # minutes at AWS
-DELETING_SECONDS = 1.0
 DEFAULT_TIMEOUT = 29000
 # The status of what API Gateway answers by itself.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
@@ -501,7 +500,7 @@ create_vpc_link = models.APIGatewayBackend.create_vpc_link
 
 def create_pending_link(self: Any, *arguments: Any, **named: Any) -> Any:
     link: Any = create_vpc_link(self, *arguments, **named)
-    link.ready = time.monotonic() + PENDING_SECONDS
+    link.ready = PACE.ready_at("vpc link", self.region_name, link.name)
     link.gone = None
     return link
 
@@ -509,7 +508,7 @@ def create_pending_link(self: Any, *arguments: Any, **named: Any) -> Any:
 def link_to_json(self: Any) -> dict[str, Any]:
     if self.gone:
         status, message = "DELETING", "Your vpc link is being deleted"
-    elif time.monotonic() < self.ready:
+    elif not passed(self.ready):
         status, message = "PENDING", "Your vpc link is being provisioned"
     else:
         status, message = "AVAILABLE", "Your vpc link is ready for use"
@@ -528,7 +527,7 @@ def link_to_json(self: Any) -> dict[str, Any]:
 
 def living_links(self: Any) -> list[Any]:
     for link in list(self.vpc_links.values()):
-        if link.gone and time.monotonic() > link.gone:
+        if link.gone and passed(link.gone):
             del self.vpc_links[link.id]
     return list(self.vpc_links.values())
 
@@ -542,7 +541,7 @@ def living_link(self: Any, vpc_link_id: str) -> Any:
 
 def delete_vpc_link(self: Any, vpc_link_id: str) -> None:
     link = living_link(self, vpc_link_id)
-    link.gone = link.gone or time.monotonic() + DELETING_SECONDS
+    link.gone = link.gone or PACE.ready_at("vpc link deletion", self.region_name, link.name)
 
 
 def update_vpc_link(self: Any) -> str:

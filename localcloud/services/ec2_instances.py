@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import Any
 
 from moto.ec2.models.elastic_block_store import VolumeAttachment
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
-from moto.ec2.models.instances import Instance, InstanceBackend, MetadataOptions
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, MetadataOptions
 from moto.ec2.responses.instances import InstanceResponse
+
+from localcloud import hooks, state
+from localcloud.pace import PACE
 
 
 def install() -> None:
@@ -36,7 +41,7 @@ def wrap_launch() -> None:
 
     def run_instances(self: Any, *args: Any, **kwargs: Any) -> Any:
         tags = kwargs.get("tags") or {}
-        reservation = run(self, *args, **kwargs)
+        reservation: Any = run(self, *args, **kwargs)
         for instance in reservation.instances:
             if instance.root_device_name not in instance.block_device_mapping:
                 instance.setup_defaults()  # a mapping of other devices adds to the image's own
@@ -44,6 +49,10 @@ def wrap_launch() -> None:
                 self.get_volume(volume).add_tags(tags.get("volume", {}))
             for nic in instance.nics.values():
                 nic.add_tags(tags.get("network-interface", {}))
+            name = tags.get("instance", {}).get("Name", instance.id)
+            instance.managed_at = PACE.ready_at("managed instance", self.region_name, name)
+            if PACE.seconds("instance"):
+                begin(instance, name)
         return reservation
 
     def parse_mappings(self: Any) -> list[dict[str, Any]]:
@@ -65,14 +74,44 @@ def wrap_launch() -> None:
     InstanceResponse._parse_block_device_mapping = parse_mappings  # type: ignore[method-assign]
 
 
-def wrap_termination() -> None:
-    terminate = Instance.terminate
+def begin(instance: Any, name: str) -> None:
+    """It is pending for as long as an instance takes to run."""
+    instance._state = InstanceState("pending", 0)
 
-    def gone(self: Any) -> Any:
+    def run() -> None:
+        with state.LOCK:
+            if instance.state == "pending":
+                instance._state = InstanceState("running", 16)
+        tell(instance)
+
+    PACE.later("instance", instance.region_name, name, run)
+
+
+def tell(instance: Any) -> None:
+    """That its state has changed, as no call does; data planes look for changes of instances only."""
+    hooks.tell("aws.changed", service="ec2", operation="StartInstances", region=instance.region_name)
+
+
+def wrap_termination() -> None:
+    terminate, start = Instance.terminate, Instance.start
+
+    def started(self: Any) -> Any:
+        previous = start(self)
+        if PACE.seconds("instance"):
+            begin(self, self.id)
+        return previous
+
+    def gone(self: Any, ending: bool = False) -> Any:
         # A terminated instance is described for a while, without what went with it.
         # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
         if self.state == "terminated":
             return self._state
+        if PACE.seconds("instance termination") and not ending:
+            previous = copy.copy(self._state)
+            if self.state != "shutting-down":
+                self._state = InstanceState("shutting-down", 32)
+                PACE.later("instance termination", self.region_name, self.id, functools.partial(end, self))
+            return previous
         nics = list(self.nics.values())
         previous = terminate(self)
         for nic in nics:
@@ -85,6 +124,11 @@ def wrap_termination() -> None:
         self.security_groups = []
         return previous
 
+    def end(self: Any) -> None:
+        with state.LOCK:
+            gone(self, ending=True)
+        tell(self)
+
     def address(self: Any) -> str | None:
         return self.nics[0].private_ip_address if 0 in self.nics else None
 
@@ -96,6 +140,7 @@ def wrap_termination() -> None:
     def private_name(self: Any) -> str:
         return name(self) if 0 in self.nics else ""
 
+    Instance.start = started  # type: ignore[method-assign]
     Instance.terminate = gone  # type: ignore[method-assign]
     Instance.private_ip = Instance.private_ip_address = property(address)  # type: ignore[assignment]
     Instance.public_ip = Instance.public_ip_address = property(public_address)  # type: ignore[assignment]

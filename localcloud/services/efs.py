@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import time
 import uuid
 from typing import Any
 
@@ -12,14 +11,11 @@ from moto.efs.exceptions import FileSystemNotFound
 from moto.efs.models import EFSBackend, FileSystem, MountTarget
 from moto.efs.responses import EFSResponse
 
-# Seconds until a file system and a mount target are available. AWS takes some seconds for the one, a minute or two for the other.
-FILE_SYSTEM_SECONDS = 0.3
-MOUNT_TARGET_SECONDS = 1.0
+from localcloud.pace import PACE, passed
 
 
 def life_cycle_state(resource: Any) -> str:
-    seconds = MOUNT_TARGET_SECONDS if isinstance(resource, MountTarget) else FILE_SYSTEM_SECONDS
-    return "available" if time.monotonic() - resource._begun >= seconds else "creating"
+    return "available" if passed(resource._ready) else "creating"
 
 
 def find_file_system(response: Any) -> Any:
@@ -61,7 +57,7 @@ def backup_policy(self: Any) -> dict[str, str] | None:
 
 def create_file_system(self: Any, *arguments: Any, **options: Any) -> Any:
     made: Any = MOTO_CREATE_FILE_SYSTEM(self, *arguments, **options)
-    made._begun = time.monotonic()
+    made._ready = PACE.ready_at("file system", self.region_name, made.file_system_id)
     if made.encrypted and not made.kms_key_id:
         # AWS's own key for EFS, one in each region.
         key = uuid.uuid5(uuid.NAMESPACE_DNS, f"elasticfilesystem.{self.region_name}.amazonaws.com")
@@ -73,7 +69,7 @@ def create_mount_target(self: Any, *arguments: Any, **options: Any) -> Any:
     """Its interface says whose it is, and without security groups it has the VPC's default one.
     https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html"""
     made: Any = MOTO_CREATE_MOUNT_TARGET(self, *arguments, **options)
-    made._begun = time.monotonic()
+    made._ready = PACE.ready_at("mount target", self.region_name, made.mount_target_id)
     interface = self.ec2_backend.get_network_interface(made.network_interface_id)
     interface.description = f"EFS mount target for {made.file_system_id} ({made.mount_target_id})"
     interface.requester_managed = True

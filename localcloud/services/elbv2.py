@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +13,8 @@ from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
 from localcloud.dataplane.health import REGISTER
+from localcloud.pace import PACE, WAITS, passed
 from localcloud.services.ec2_addresses import free_address, remove_interface
-
-# Seconds until a load balancer is active. AWS takes one to three minutes; here it is just long enough that nobody forgets to wait.
-PROVISIONING = {"application": 0.5, "network": 2.0}
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
 COMMON_DEFAULTS = {
@@ -227,7 +224,8 @@ def install_load_balancers() -> None:
             prefix = "internal-" if balancer.scheme == "internal" else ""
             balancer.dns_name = f"{prefix}{balancer.name}-{identity[:10]}.{self.region_name}.elb.amazonaws.com"
         balancer.attrs = dict(DEFAULTS.get(balancer.type, COMMON_DEFAULTS))
-        balancer.begun = time.monotonic()
+        kind = f"{balancer.type} load balancer"
+        balancer.ready = PACE.ready_at(kind, self.region_name, balancer.name) if kind in WAITS else 0
         balancer.chosen = {
             mapping["SubnetId"]: mapping["PrivateIPv4Address"]
             for mapping in arguments.get("subnet_mappings") or []
@@ -239,7 +237,8 @@ def install_load_balancers() -> None:
     def delete_load_balancer(self: Any, arn: str) -> None:
         balancer = self.load_balancers.get(arn)
         for interface in getattr(balancer, "interfaces", {}).values():
-            remove_interface(interface)
+            remove = functools.partial(remove_interface, interface)
+            PACE.later("load balancer deletion", self.region_name, interface.id, remove)
         delete(self, arn)
 
     def describe_load_balancers(self: Any, arns: list[str] | None, names: list[str] | None) -> list[Any]:
@@ -254,7 +253,7 @@ def install_load_balancers() -> None:
         return found
 
     def activate(self: Any) -> None:
-        if self.state == "provisioning" and time.monotonic() - self.begun >= PROVISIONING.get(self.type, 0):
+        if self.state == "provisioning" and passed(self.ready):
             self.state = "active"
 
     def replace_subnets(self: Any, arn: str, subnets: list[str], subnet_mappings: list[dict[str, Any]]) -> Any:

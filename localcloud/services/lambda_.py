@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import logging
-import os
 import threading
 import time
 import uuid
@@ -20,14 +20,12 @@ from moto.backends import get_backend
 
 from localcloud.lambda_runtime.environment import Outcome, Settings
 from localcloud.lambda_runtime.pool import Code, Pool, Throttled
+from localcloud.pace import PACE, passed
 from localcloud.services import rds
 from localcloud.services.ec2_addresses import remove_interface
 
 log = logging.getLogger("localcloud.lambda")
 
-PENDING_SECONDS = float(os.environ.get("LOCALCLOUD_LAMBDA_PENDING_SECONDS", "0.3"))
-# AWS takes up to 45 minutes: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-INTERFACE_SECONDS = float(os.environ.get("LOCALCLOUD_LAMBDA_INTERFACE_SECONDS", "5"))
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html; there it waits minutes between them.
 ASYNC_TRIES = 3
 ASYNC_PAUSE_SECONDS = 1.0
@@ -93,7 +91,7 @@ class Interfaces:
                 self.made[key][1].discard(function.function_name)
         for key in left:
             if not self.made[key][1]:
-                later(INTERFACE_SECONDS, self.release, key)
+                PACE.later("function interface deletion", key[1], key[2], functools.partial(self.release, key))
 
     def release(self, key: tuple[str, str, str, frozenset[str]]) -> None:
         with self.lock:
@@ -105,26 +103,20 @@ class Interfaces:
 INTERFACES = Interfaces()
 
 
-def later(seconds: float, what: Any, *arguments: Any) -> None:
-    timer = threading.Timer(seconds, what, arguments)
-    timer.daemon = True
-    timer.start()
-
-
 class Function(models.LambdaFunction):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.revision = str(uuid.uuid4())
-        self.active_at = time.monotonic() + PENDING_SECONDS
+        self.active_at = PACE.ready_at("function", self.region, self.function_name)
         self.updated_at: float | None = None
 
     @property
     def pending(self) -> bool:
-        return time.monotonic() < self.active_at
+        return not passed(self.active_at)
 
     @property
     def updating(self) -> bool:
-        return self.updated_at is not None and time.monotonic() < self.updated_at
+        return self.updated_at is not None and not passed(self.updated_at)
 
     def changing(self) -> None:
         if self.pending:
@@ -139,7 +131,7 @@ class Function(models.LambdaFunction):
     def changed(self) -> None:
         self.revision = str(uuid.uuid4())
         self.last_modified = models.iso_8601_datetime_with_nanoseconds()
-        self.updated_at = time.monotonic() + PENDING_SECONDS
+        self.updated_at = PACE.ready_at("function change", self.region, self.function_name)
 
     @property
     def vpc_config(self) -> Any:

@@ -1,6 +1,6 @@
 """RDS: instances of PostgreSQL really run, each at an address of its own, and calls that moto lacks.
 
-What an instance takes minutes for on AWS takes seconds here, through the same states.
+What an instance takes minutes for on AWS takes seconds here, through the same states, or as long (pace.py).
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status
 """
 
@@ -12,6 +12,7 @@ import random
 import secrets
 import string
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from moto.rds.exceptions import DBParameterGroupNotFoundError, InvalidDBInstance
 from localcloud import loopback
 from localcloud import postgres_catalog as catalog
 from localcloud.certificates import Authority
+from localcloud.pace import PACE, passed
 from localcloud.postgres import Postgres, Unavailable
 from localcloud.scratch import Scratch
 from localcloud.services.ec2_addresses import remove_interface
@@ -76,14 +78,19 @@ class Machine:
         self.working = threading.Lock()
         self.attach()
 
-    def work(self, doing: str, done: str, what: Callable[[], None]) -> None:
-        """Does something in the background; the instance shows one status meanwhile and the other afterwards."""
+    def work(self, doing: str, done: str, what: Callable[[], None], kind: str | None = None) -> None:
+        """Does something in the background; the instance shows one status meanwhile and the other afterwards. What is of a kind that
+        takes its time on AWS (see pace.py) does so."""
         self.instance.status = doing
+        ready = PACE.ready_at(kind, self.instance.region, self.instance.db_instance_identifier) if kind else 0.0
 
         def run() -> None:
             with self.working:
                 try:
+                    if doing == "deleting":  # it is there until it is gone
+                        self.wait(doing, ready)
                     what()
+                    self.wait(doing, ready)
                     if self.instance.status == doing:  # else something else was asked for meanwhile, and waits for us
                         self.instance.status = done
                 except Exception:  # the instance shows it, as on AWS; the log says why
@@ -91,6 +98,11 @@ class Machine:
                     self.instance.status = "failed"
 
         threading.Thread(target=run, name=f"rds {self.instance.db_instance_identifier}", daemon=True).start()
+
+    def wait(self, doing: str, ready: float) -> None:
+        """Until that moment, or until something else is asked of the instance."""
+        while not passed(ready) and self.instance.status == doing:
+            time.sleep(min(0.2, max(0.0, ready - time.monotonic())))
 
     def create(self) -> None:
         from localcloud.dataplane.databases import Gate  # takes a while, and is of no use without a database
@@ -169,9 +181,9 @@ class Machine:
             self.regroup()
         if changes.get("master_user_password"):
             self.instance.pending_modified_values = {"MasterUserPassword": "****"}
-            self.work("resetting-master-credentials", "available", apply)
+            self.work("resetting-master-credentials", "available", apply, "database change")
         elif changes.get("db_port_number"):
-            self.work("modifying", "available", apply)
+            self.work("modifying", "available", apply, "database change")
 
     def reboot(self) -> None:
         if self.server:
@@ -215,7 +227,7 @@ class Instance(models.DBInstance):
         if not options.get("option_group_name"):
             self.option_group_name = f"default:postgres-{self.engine_version.split('.')[0]}"
         self.machine = Machine(self, options.get("master_user_password") or secrets.token_urlsafe(24))
-        self.machine.work("creating", "available", self.machine.create)
+        self.machine.work("creating", "available", self.machine.create, "database")
 
     @property
     def address(self) -> str:
@@ -224,7 +236,7 @@ class Instance(models.DBInstance):
     @property
     def endpoint(self) -> Any:
         """None until it exists: a client that counts on it while the instance is being created fails on AWS too."""
-        if self.machine and not self.machine.address:
+        if self.machine and (not self.machine.address or self.status == "creating"):
             return None
         return {**super().endpoint, "HostedZoneId": "Z2R2ITUGPM61AM"}
 
@@ -283,7 +295,7 @@ class Backend(models.RDSBackend):
                 machine.detach()
                 self.databases.pop(db_instance_identifier, None)
 
-            machine.work("deleting", "deleted", close)
+            machine.work("deleting", "deleted", close, "database deletion")
         return instance
 
     def ready(self, identifier: str, verb: str, states: tuple[str, ...]) -> Any:

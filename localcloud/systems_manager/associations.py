@@ -7,9 +7,11 @@ asked to be. https://docs.aws.amazon.com/systems-manager/latest/userguide/state-
 from __future__ import annotations
 
 import datetime
+import functools
 import logging
 import queue
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable
@@ -20,6 +22,7 @@ from moto.core.utils import utcnow
 from moto.s3.models import s3_backends
 from moto.ssm.models import Command, SimpleSystemManagerBackend, ssm_backends
 
+from localcloud.pace import PACE, Asked
 from localcloud.systems_manager import application, instances, schedules
 
 TICK_SECONDS = 0.5
@@ -70,6 +73,7 @@ class Target:
     date: datetime.datetime = field(default_factory=utcnow)
     summary: str = ""
     output_url: str = ""
+    asked: Asked | None = None
 
 
 @dataclass
@@ -204,7 +208,11 @@ class StateManager:
         execution = Execution(association.version, targets)
         association.executions = [*association.executions[1 - KEPT_EXECUTIONS :], execution]
         for target in targets.values():
-            CLOCK.orders.put(lambda target=target: self.apply(association, target, command))
+            target.status = "InProgress" if PACE.factor else "Pending"
+            name = f"{settings.get('AssociationName', association.association_id)} {target.instance_id}"
+            order = functools.partial(self.apply, association, target, command)
+            put = functools.partial(CLOCK.orders.put, order)
+            target.asked = PACE.later("association", self.backend.region_name, name, put)
 
     def apply(self, association: Association, target: Target, command: Command) -> None:
         target.status = "InProgress"
@@ -215,6 +223,8 @@ class StateManager:
             f"1 out of 1 plugin processed, {int(outcome.succeeded)} success, {int(not outcome.succeeded)} failed"
         )
         target.date = utcnow()
+        if target.asked:
+            target.asked.ready = time.time()
         target.status = "Success" if outcome.succeeded else "Failed"
 
 

@@ -11,6 +11,9 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 
+from localcloud.pace import passed
+
+KNOWN = ("running", "stopping", "stopped")
 AGENT = "3.3.3050.0"
 UBUNTU = re.compile(r"ubuntu-\w+-(\d\d\.\d\d)-")
 
@@ -22,7 +25,7 @@ def managed(account: str, region: str) -> dict[str, Any]:
     found = {}
     for reservation in backend.all_reservations():
         for instance in reservation.instances:
-            if instance.state in ("running", "stopping", "stopped") and instance.id in profiles:
+            if instance.state in KNOWN and instance.id in profiles and passed(getattr(instance, "managed_at", 0.0)):
                 found[instance.id] = instance
     return found
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from localcloud.services.efs import FILE_SYSTEM_SECONDS, MOUNT_TARGET_SECONDS
+from localcloud.pace import PACE
 
 from .in_process import refusal
 
@@ -44,7 +44,7 @@ def net(ec2):
 @pytest.fixture
 def system(efs):
     identity = efs.create_file_system(CreationToken=f"fs{next(TOKENS)}", Encrypted=True)["FileSystemId"]
-    time.sleep(FILE_SYSTEM_SECONDS)
+    time.sleep(PACE.seconds("file system"))
     return identity
 
 
@@ -104,7 +104,7 @@ def test_mount_targets(ec2, efs, net, system):
         mount(elsewhere)
     with refusal("IncorrectMountTargetState"):
         efs.modify_mount_target_security_groups(MountTargetId=target, SecurityGroups=[net.group])
-    time.sleep(MOUNT_TARGET_SECONDS)
+    time.sleep(PACE.seconds("mount target"))
     with refusal("SecurityGroupNotFound"):
         efs.modify_mount_target_security_groups(MountTargetId=target, SecurityGroups=[foreign])
     efs.modify_mount_target_security_groups(MountTargetId=target, SecurityGroups=[net.group])
