@@ -58,7 +58,7 @@ STARTING = ("PYTHON", "LD_", "DYLD_", "BOTOCORE_", "OPENSSL_", "SSL_")
 EVERY_TASK = (
     (action_loader, ("ansible.legacy.normal",)),
     (connection_loader, ("ansible.builtin.local",)),
-    (lookup_loader, ("ansible.builtin.file", "ansible.builtin.template")),
+    (lookup_loader, ("ansible.builtin.env", "ansible.builtin.file", "ansible.builtin.template")),
     (shell_loader, ("ansible.builtin.sh",)),
 )
 # Where Jinja's own filters and tests are looked for first, and how modules are spoken to.
