@@ -73,10 +73,11 @@ SIZE = struct.Struct("!Q")
 
 @dataclass(frozen=True)
 class Module:
-    """A module that may run warm: its full Python name and its file."""
+    """A module that may run warm: its full Python name, its file, and the environment that its task gives it."""
 
     name: str
     path: str
+    environment: dict[str, str]
 
 
 @dataclass
@@ -198,7 +199,7 @@ def eligible(action: ActionBase, name: str, task_vars: dict) -> Module | None:
     action._compute_environment_string(environment)
     if any(key.startswith(STARTING) for key in environment):
         return None
-    return Module(".".join(parts), str(path))
+    return Module(".".join(parts), str(path), environment)
 
 
 def _interpreter(action: ActionBase, task_vars: dict) -> str:

@@ -22,7 +22,6 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 # The functions that are stood in for, with their parameters.
@@ -59,7 +58,7 @@ def files() -> tuple[object, ...]:
 class Clients:
     """What was made ahead. The helper makes it and forgets it never; a process that was forked from it takes from it what it needs."""
 
-    def __init__(self, connections: ModuleType) -> None:
+    def __init__(self, connections: Any) -> None:
         """Stands in for the two functions of C(connections), amazon.aws's C(module_utils.botocore)."""
         self.connections = connections
         self.connect, self.region = connections._boto3_conn, connections._aws_region
@@ -145,9 +144,9 @@ class Clients:
             self.times[key] += number
             there = self.ahead.setdefault(key, [])
             while self.times[key] > 1 and len(there) < number:
-                there.append(self.make(*arguments, agent=agent))
+                there.append(self.make(agent, *arguments))
 
-    def make(self, resource: str, region: str | None, endpoint: str | None, params: dict, agent: str) -> Any:
+    def make(self, agent: str, resource: str, region: str | None, endpoint: str | None, params: dict) -> Any:
         """A client as the function makes it for a module whose collection calls itself so."""
         say = self.connections._get_user_agent_string
         self.connections._get_user_agent_string = lambda: agent
@@ -176,10 +175,10 @@ def is_plain(client: Any) -> bool:
     from botocore.credentials import Credentials
 
     credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
-    return type(credentials) is Credentials and credentials.method in PLAIN
+    return type(credentials) is Credentials and getattr(credentials, "method", None) in PLAIN
 
 
-def start(connections: ModuleType) -> Clients | None:
+def start(connections: Any) -> Clients | None:
     """Lets clients be made ahead; None where amazon.aws makes them in another way."""
     for name, expected in (("_boto3_conn", CONNECT), ("_aws_region", REGION), ("_get_user_agent_string", ())):
         function = getattr(connections, name, None)

@@ -143,8 +143,11 @@ class Models:
             self.copies[path] = pickle.dumps(self.parsed[path])
 
 
-def remember() -> None:
-    """Lets botocore remember what it finds out anew for each session: whether a handler takes keywords, and what an event is called today."""
+def remember() -> dict[str, str]:
+    """Lets botocore remember what it finds out anew for each session: whether a handler takes keywords, and what an event is called today.
+
+    Returns these names of events, to which each process adds those that it comes upon.
+    """
     import botocore.compat
     import botocore.hooks
 
@@ -158,6 +161,14 @@ def remember() -> None:
             aliaser._alias_name_cache = names
 
     botocore.hooks.EventAliaser.__init__ = prepare_aliaser
+    return names
+
+
+def call_today(event: str) -> None:
+    """Finds out what an event is called today, and so remembers it."""
+    import botocore.hooks
+
+    botocore.hooks.EventAliaser(botocore.hooks.HierarchicalEmitter())._alias_event_name(event)
 
 
 def rehearse(models: Models) -> None:
@@ -331,6 +342,8 @@ class Server:
                 self.models.take(name)
             elif kind == "copy":
                 self.models.copy(name)
+            elif kind == "event":
+                call_today(name)
             elif kind == "client":
                 with self.models.shared():
                     self.clients.fulfil(name)
@@ -348,7 +361,12 @@ def become(environment: dict[str, str]) -> None:
             os.environ[name] = value
 
 
-def run(job: Job, models: Models, clients: Any, learn_write: int) -> None:
+def newest(found: dict[str, Any], known: int) -> list[str]:
+    """The keys beyond the first so many. The others are not touched, see C(become)."""
+    return list(itertools.islice(reversed(found), max(len(found) - known, 0)))
+
+
+def run(job: Job, models: Models, events: dict[str, str], clients: Any, learn_write: int) -> None:
     """In the forked process: becomes what the module expects to be, and runs it as Ansible's own wrapper does. Ends with SystemExit."""
     order = job.order
     empty = os.open(os.devnull, os.O_RDONLY)
@@ -366,15 +384,16 @@ def run(job: Job, models: Models, clients: Any, learn_write: int) -> None:
     if clients:
         clients.begin(job.where)
     before = set(models.parsed)
-    known = len(sys.modules)
+    modules_known, events_known = len(sys.modules), len(events)
     pid = os.getpid()
 
     def report() -> None:
         if os.getpid() != pid:
             return
-        new = itertools.islice(reversed(sys.modules), max(len(sys.modules) - known, 0))
+        new = newest(sys.modules, modules_known)
         loaded = [name for name in new if name.startswith(SHARED) or ".plugins.module_utils." in name]
         lessons = [f"module {name}" for name in sorted(loaded)]
+        lessons += [f"event {name}" for name in newest(events, events_known)]
         lessons += [f"model {path}" for path in sorted(models.wanted - before)]
         lessons += [f"copy {path}" for path in sorted(models.again)]
         lessons += [f"client {wish}" for wish in (clients.wishes() if clients else ())]
@@ -428,8 +447,9 @@ def main() -> None:
     for name in FIRST:
         with contextlib.suppress(ImportError):  # a module that needs it says so itself
             importlib.import_module(name)
+    events: dict[str, str] = {}
     with contextlib.suppress(Exception):  # a profile that does not exist, say: likewise
-        remember()
+        events = remember()
         rehearse(models)
     clients = None
     with contextlib.suppress(ImportError):
@@ -442,7 +462,7 @@ def main() -> None:
         return
     status = 1
     try:
-        run(job, models, clients, server.learn_write)
+        run(job, models, events, clients, server.learn_write)
     except SystemExit as ended:
         status = exit_status(ended.code)
     except BaseException:  # as Python does with what nobody catches
