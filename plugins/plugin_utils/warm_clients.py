@@ -5,10 +5,10 @@
 
 """boto3 clients made ahead: making one takes longer than most of the calls that are made with it.
 
-Every module of amazon.aws, and every one built on it, gets its clients from one function (C(_boto3_conn)) and its region from another
-(C(_aws_region)). What they return depends on their arguments, the environment, the working directory and the AWS configuration files, and on
-nothing else as long as the credentials are plain ones. So what was asked for twice is made ahead, in the process that the modules are forked
-from. Each of them gets a copy that nobody has used, as it would have made it; with anything but plain credentials it makes its own.
+Every module of amazon.aws, and every one built on it, gets its clients from one function (C(_boto3_conn)). What it returns depends on its
+arguments, the environment, the working directory and the AWS configuration files, and on nothing else as long as the credentials are plain
+ones. So a client that was asked for twice is made ahead, in the process that the modules are forked from. Each of them gets one that nobody
+has used, as it would have made it; with anything but plain credentials it makes its own.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# The functions that are stood in for, with their parameters.
-CONNECT = ("conn_type", "resource", "region", "endpoint", "params")
-REGION = ("params",)
+# The function that is stood in for and one that it calls, with their parameters.
+FUNCTIONS = {"_boto3_conn": ("conn_type", "resource", "region", "endpoint", "params"), "_get_user_agent_string": ()}
 # Where credentials may come from that do not expire by themselves and are not asked for over the network.
 PLAIN = ("env", "explicit", "shared-credentials-file", "config-file")
 FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
@@ -59,19 +58,17 @@ class Clients:
     """What was made ahead. The helper makes it and forgets it never; a process that was forked from it takes from it what it needs."""
 
     def __init__(self, connections: Any) -> None:
-        """Stands in for the two functions of C(connections), amazon.aws's C(module_utils.botocore)."""
+        """Stands in for the function of C(connections), amazon.aws's C(module_utils.botocore)."""
         self.connections = connections
-        self.connect, self.region = connections._boto3_conn, connections._aws_region
+        self.connect = connections._boto3_conn
         self.around: dict[str, tuple[dict[str, str], str]] = {}
         self.ahead: dict[tuple, list[Any]] = {}
-        self.regions: dict[tuple, str | None] = {}
         self.times: Counter[tuple] = Counter()  # how often what is not there was asked for
-        # Of a process that was forked: where it is, what it had to make itself, and how many of each it had.
+        # Of a process that was forked: where it is, what it had to make itself, and how often it asked for each.
         self.where = ""
-        self.made: dict[str, int] = {}
+        self.made: set[str] = set()
         self.had: Counter[str] = Counter()
         connections._boto3_conn = self.connect_ahead
-        connections._aws_region = self.region_ahead
 
     def remember(self, order: dict) -> str:
         where = surroundings(order)
@@ -79,7 +76,7 @@ class Clients:
         if len(self.around) > SURROUNDINGS:
             gone = next(iter(self.around))
             del self.around[gone]
-            for kept in (self.ahead, self.regions, self.times):
+            for kept in (self.ahead, self.times):
                 for key in [key for key in kept if key[0] == gone]:
                     del kept[key]
         return where
@@ -92,7 +89,7 @@ class Clients:
 
     def wishes(self) -> list[str]:
         """What this process had to make itself, for the helper to make ahead."""
-        wishes = [json.dumps([self.where, wish, self.had[wish]]) for wish in self.made]
+        wishes = [json.dumps([self.where, wish, self.had[wish]]) for wish in sorted(self.made)]
         return [wish for wish in wishes if len(wish) <= LONGEST]
 
     def connect_ahead(
@@ -110,41 +107,27 @@ class Clients:
         if conn_type != "client" or not simple or any(name.startswith(RECORDER) for name in os.environ):
             return make()
         agent = self.connections._get_user_agent_string()
-        wish = json.dumps(["client", [resource, region, endpoint, params], agent], sort_keys=True)
+        wish = json.dumps([agent, resource, region, endpoint, params], sort_keys=True)
         self.had[wish] += 1
         there = self.ahead.get((self.where, files(), wish))
         if there:
             return there.pop()
         client = make()
         if is_plain(client):
-            self.made[wish] = self.made.get(wish, 0) + 1
+            self.made.add(wish)
         return client
-
-    def region_ahead(self, params: dict[str, Any]) -> str | None:
-        if params.get("region"):
-            return self.region(params)
-        wish = json.dumps(["region", params.get("profile") or None, ""])
-        key = (self.where, files(), wish)
-        if key not in self.regions:
-            self.regions[key] = self.region(params)
-            self.made[wish] = self.had[wish] = 1
-        return self.regions[key]
 
     def fulfil(self, wishes: str) -> None:
         """In the helper: makes what processes had to make, once it has been asked for twice."""
         where, wish, number = json.loads(wishes)
         if where not in self.around:
             return
-        kind, arguments, agent = json.loads(wish)
         with self.being_in(where):
             key = (where, files(), wish)
-            if kind == "region":
-                self.regions[key] = self.region({"profile": arguments})
-                return
             self.times[key] += number
             there = self.ahead.setdefault(key, [])
             while self.times[key] > 1 and len(there) < number:
-                there.append(self.make(agent, *arguments))
+                there.append(self.make(*json.loads(wish)))
 
     def make(self, agent: str, resource: str, region: str | None, endpoint: str | None, params: dict) -> Any:
         """A client as the function makes it for a module whose collection calls itself so."""
@@ -180,7 +163,7 @@ def is_plain(client: Any) -> bool:
 
 def start(connections: Any) -> Clients | None:
     """Lets clients be made ahead; None where amazon.aws makes them in another way."""
-    for name, expected in (("_boto3_conn", CONNECT), ("_aws_region", REGION), ("_get_user_agent_string", ())):
+    for name, expected in FUNCTIONS.items():
         function = getattr(connections, name, None)
         if function is None or tuple(inspect.signature(function).parameters) != expected:
             return None
