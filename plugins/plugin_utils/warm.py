@@ -157,6 +157,13 @@ def load_ahead(filters: list[str]) -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    os.register_at_fork(after_in_child=_look_for_no_garbage)
+
+
+def _look_for_no_garbage() -> None:
+    """A worker lives for a moment: what it inherited is none, and to look for its own costs more than it finds."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def learn() -> None:
