@@ -24,6 +24,7 @@ import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.ansible_release import __version__ as ansible_version
@@ -147,6 +148,7 @@ def load_ahead(filters: list[str]) -> None:
     for loader in (filter_loader, test_loader):
         for _dummy in loader.all():
             pass
+    find_jinjas_own()
     for name in filters:
         with contextlib.suppress(Exception):
             filter_loader.get(name)
@@ -158,6 +160,28 @@ def load_ahead(filters: list[str]) -> None:
     gc.collect()
     gc.freeze()
     os.register_at_fork(after_in_child=_look_for_no_garbage)
+
+
+def find_jinjas_own() -> None:
+    """Lets Jinja's own filters and tests be found at once. Ansible looks for each of them in its own folders first, in each worker anew."""
+    try:
+        from ansible._internal._templating._jinja_plugins import JinjaPluginIntercept as Plugins
+
+        find = Plugins.__getitem__
+        empty = Plugins({}, filter_loader)
+        known = (empty._wrapped_funcs, empty._jinja_builtins, filter_loader._cached_non_collection_wrappers)
+    except (ImportError, AttributeError, TypeError):
+        return
+    if not all(isinstance(each, dict) for each in known) or not hasattr(Plugins, "_wrap_and_set_func"):
+        return
+
+    def find_at_once(self: Any, name: str) -> Any:
+        ansibles = self._plugin_loader._cached_non_collection_wrappers
+        if ansibles and name not in ansibles and name in self._jinja_builtins and name not in self._wrapped_funcs:
+            return self._wrap_and_set_func(self._jinja_builtins[name])
+        return find(self, name)
+
+    Plugins.__getitem__ = find_at_once
 
 
 def _look_for_no_garbage() -> None:
