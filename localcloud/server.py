@@ -25,7 +25,9 @@ from urllib.parse import parse_qs
 
 import moto.backends
 import moto.core.responses
+import moto.core.serialize
 import moto.settings
+import xmltodict
 
 from localcloud import ACCOUNT, constraints, hooks, protocol, record, rules, state
 from localcloud.dataplane.clock import CLOCK
@@ -78,6 +80,35 @@ def remember() -> None:
     known = list(moto.backends.list_of_moto_modules())
     moto.backends.list_of_moto_modules = lambda: iter(known)
     moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
+    remember_names()
+
+
+def remember_names() -> None:
+    """For each member of an answer moto works out the names that an attribute may have in its own classes, and xmltodict whether XML allows it.
+
+    The names depend on the member, where it is in the service's model, and the class. That is half of the time of a long answer.
+    """
+    xmltodict._validate_name = functools.lru_cache(10_000)(xmltodict._validate_name)
+    picker = moto.core.serialize.XFormedAttributePicker
+    work_out = picker.get_possible_keys
+    known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+
+    def get_possible_keys(self: Any, context: Any) -> Iterable[str]:
+        shape = context.shape
+        parent = getattr(shape, "parent", None)
+        place = (
+            shape.name,
+            shape.type_name,
+            shape.serialization.get("name"),
+            parent and (parent.name, parent.type_name),
+        )
+        service = context.service_model and context.service_model.service_name
+        key = (type(context.obj), context.key, service, place, *self.alias_providers)
+        if key not in known:
+            known[key] = tuple(dict.fromkeys(work_out(self, context)))
+        return known[key]
+
+    picker.get_possible_keys = get_possible_keys  # type: ignore[assignment,method-assign]
 
 
 class Application:

@@ -18,6 +18,11 @@ options:
     description:
       - Only associations of this name.
     type: str
+  names:
+    description:
+      - Only associations of these names.
+    type: list
+    elements: str
   include_results:
     description:
       - Whether to read the results of the instances too, which takes more calls.
@@ -34,6 +39,10 @@ EXAMPLES = r"""
 - name: Look at all associations
   lks.llm.ssm_association_info:
   register: all
+
+- name: Look at two of them
+  lks.llm.ssm_association_info:
+    names: [example-web, example-database]
 
 - name: Which instances failed
   ansible.builtin.debug:
@@ -109,9 +118,11 @@ from ansible_collections.lks.llm.plugins.module_utils.ssm import (
 )
 
 
-def describe_all(client, name, include_results):
+def describe_all(client, name, names, include_results):
     found = []
     for each in list_associations(client, name):
+        if names is not None and each.get("AssociationName") not in names:
+            continue
         association = describe_association(client, each["AssociationId"])
         if association is None:  # deleted since it was listed
             continue
@@ -124,12 +135,19 @@ def describe_all(client, name, include_results):
 
 def main():
     module = AnsibleAWSModule(
-        argument_spec={"name": {"type": "str"}, "include_results": {"type": "bool", "default": True}},
+        argument_spec={
+            "name": {"type": "str"},
+            "names": {"type": "list", "elements": "str"},
+            "include_results": {"type": "bool", "default": True},
+        },
+        mutually_exclusive=[("name", "names")],
         supports_check_mode=True,
     )
     client = connect(module)
     try:
-        associations = describe_all(client, module.params["name"], module.params["include_results"])
+        associations = describe_all(
+            client, module.params["name"], module.params["names"], module.params["include_results"]
+        )
     except AnsibleAWSError as e:
         module.fail_json_aws_error(e)
     module.exit_json(changed=False, associations=associations)

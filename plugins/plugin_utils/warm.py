@@ -61,7 +61,7 @@ STARTING = ("PYTHON", "LD_", "DYLD_", "BOTOCORE_", "OPENSSL_", "SSL_")
 EVERY_TASK = (
     (action_loader, ("ansible.legacy.normal",)),
     (connection_loader, ("ansible.builtin.local",)),
-    (lookup_loader, ("ansible.builtin.file", "ansible.builtin.template")),
+    (lookup_loader, ("ansible.builtin.env", "ansible.builtin.file", "ansible.builtin.template")),
     (shell_loader, ("ansible.builtin.sh",)),
 )
 # Where Jinja's own filters and tests are looked for first, and how modules are spoken to.
@@ -76,10 +76,11 @@ SIZE = struct.Struct("!Q")
 
 @dataclass(frozen=True)
 class Module:
-    """A module that may run warm: its full Python name and its file."""
+    """A module that may run warm: its full Python name, its file, and the environment that its task gives it."""
 
     name: str
     path: str
+    environment: dict[str, str]
 
 
 @dataclass
@@ -151,6 +152,7 @@ def load_ahead(filters: list[str]) -> None:
     for loader in (filter_loader, test_loader):
         for _dummy in loader.all():
             pass
+    find_jinjas_own()
     for name in filters:
         with contextlib.suppress(Exception):
             filter_loader.get(name)
@@ -162,6 +164,35 @@ def load_ahead(filters: list[str]) -> None:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    os.register_at_fork(after_in_child=_look_for_no_garbage)
+
+
+def find_jinjas_own() -> None:
+    """Lets Jinja's own filters and tests be found at once. Ansible looks for each of them in its own folders first, in each worker anew."""
+    try:
+        from ansible._internal._templating._jinja_plugins import JinjaPluginIntercept as Plugins
+
+        find = Plugins.__getitem__
+        empty = Plugins({}, filter_loader)
+        known = (empty._wrapped_funcs, empty._jinja_builtins, filter_loader._cached_non_collection_wrappers)
+    except (ImportError, AttributeError, TypeError):
+        return
+    if not all(isinstance(each, dict) for each in known) or not hasattr(Plugins, "_wrap_and_set_func"):
+        return
+
+    def find_at_once(self: Any, name: str) -> Any:
+        ansibles = self._plugin_loader._cached_non_collection_wrappers
+        if ansibles and name not in ansibles and name in self._jinja_builtins and name not in self._wrapped_funcs:
+            return self._wrap_and_set_func(self._jinja_builtins[name])
+        return find(self, name)
+
+    Plugins.__getitem__ = find_at_once
+
+
+def _look_for_no_garbage() -> None:
+    """A worker lives for a moment: what it inherited is none, and to look for its own costs more than it finds."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def learn() -> None:
@@ -212,7 +243,7 @@ def eligible(action: ActionBase, name: str, task_vars: dict) -> Module | None:
     action._compute_environment_string(environment)
     if any(key.startswith(STARTING) for key in environment):
         return None
-    return Module(".".join(parts), str(path))
+    return Module(".".join(parts), str(path), environment)
 
 
 def _interpreter(action: ActionBase, task_vars: dict) -> str:

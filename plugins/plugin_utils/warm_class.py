@@ -41,7 +41,7 @@ def warm_class(plugin: Any) -> Any:
 
         def _execute_module(self, module_name=None, module_args=None, task_vars=None, wrap_async=False, **kwargs):
             module = warm.eligible(self, module_name or self._task.action, task_vars or {})
-            self._warm_job = module and {"module": module}
+            self._warm_job = module and {"module": module, "environment": module.environment}
             if module and wrap_async:
                 self._warm_job["seconds"] = self._task.async_val
                 wrap_async = False  # there is nothing to wrap: who starts the module lets it run on
@@ -65,9 +65,9 @@ def warm_class(plugin: Any) -> Any:
         def _configure_module(self, module_name, module_args, task_vars):
             if not self._warm_job:
                 return super()._configure_module(module_name, module_args, task_vars)
-            environment: dict[str, Any] = {}
-            self._compute_environment_string(environment)
-            self._warm_job.update(arguments=module_args, environment=environment)
+            self._warm_job["arguments"] = module_args
+            if self._task.async_val:  # Ansible has just added where results are kept
+                self._compute_environment_string(self._warm_job["environment"])
             packed, path = warm.packed(), self._warm_job["module"].path
             return (*packed, path) if isinstance(packed, tuple) else (packed, path)
 

@@ -8,7 +8,8 @@
     python warm_helper.py ANSIBLE_FOLDER COLLECTION_ROOT...   # standard input: a listening Unix socket
 
 It is a process of its own, not Ansible's, so that a module finds the module side of Ansible in it, as always. What a module had to load
-(Python modules, botocore's service models) its process reports at its end, and the helper loads it too, for those that come later.
+(Python modules, botocore's service models) or to make (clients) its process reports at its end, and the helper loads or makes it too, for
+those that come later.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import functools
 import gc
 import importlib
 import importlib.machinery
+import itertools
 import json
 import os
 import pickle
@@ -31,6 +33,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +51,9 @@ FIRST = (
     "botocore.client",
     "ansible_collections.amazon.aws.plugins.module_utils.modules",
 )
+CONNECTIONS = "ansible_collections.amazon.aws.plugins.module_utils.botocore"  # where modules get their clients from
+CLIENTS = "ansible_collections.lks.llm.plugins.plugin_utils.warm_clients"
+UNSHARED = "_retry"  # of botocore's data files
 
 
 class CollectionFinder:
@@ -71,7 +77,9 @@ class CollectionFinder:
 class Models:
     """botocore's data files, parsed once. Each process may take each parsed file once, since botocore changes some after loading.
 
-    Where a process wants one again (each client of a module asks for the endpoints), it gets a copy.
+    Where a process wants one again (each client of a module asks for the endpoints), it gets a copy. The clients that the helper makes ahead
+    share theirs, but for the one of which botocore merges what is for one service into what is for all: other changes only spell out what
+    is there.
     """
 
     def __init__(self) -> None:
@@ -82,10 +90,14 @@ class Models:
         # Of this process: what it wanted, and what of it again. For the helper, what to load and what to copy for those that come later.
         self.wanted: set[str] = set()
         self.again: set[str] = set()
+        self.sharing = False
         self.load = botocore.loaders.JSONFileLoader.load_file
         models = self
 
         def load_file(loader: object, path: str) -> object:
+            if models.sharing and Path(path).name != UNSHARED:
+                models.take(path)
+                return models.parsed.get(path)
             if path in models.parsed:
                 models.wanted.add(path)
                 return models.parsed.pop(path)
@@ -109,6 +121,14 @@ class Models:
             return list(listed[key])
 
         botocore.loaders.Loader.list_available_services = list_available_services
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        self.sharing = True
+        try:
+            yield
+        finally:
+            self.sharing = False
 
     def take(self, path: str) -> None:
         if path not in self.parsed:
@@ -141,8 +161,11 @@ def load(name: str) -> None:
                 vars(sys.modules[package]).pop(last, None)
 
 
-def remember() -> None:
-    """Lets botocore remember what it finds out anew for each session: whether a handler takes keywords, and what an event is called today."""
+def remember() -> dict[str, str]:
+    """Lets botocore remember what it finds out anew for each session: whether a handler takes keywords, and what an event is called today.
+
+    Returns these names of events, to which each process adds those that it comes upon.
+    """
     import botocore.compat
     import botocore.hooks
 
@@ -156,6 +179,14 @@ def remember() -> None:
             aliaser._alias_name_cache = names
 
     botocore.hooks.EventAliaser.__init__ = prepare_aliaser
+    return names
+
+
+def call_today(event: str) -> None:
+    """Finds out what an event is called today, and so remembers it."""
+    import botocore.hooks
+
+    botocore.hooks.EventAliaser(botocore.hooks.HierarchicalEmitter())._alias_event_name(event)
 
 
 def rehearse(models: Models) -> None:
@@ -183,16 +214,18 @@ class Child:
 class Job:
     """What a process that was forked is to run."""
 
-    def __init__(self, order: dict, out: int, err: int) -> None:
+    def __init__(self, order: dict, where: str, out: int, err: int) -> None:
         self.order = order
+        self.where = where  # by which its surroundings are known
         self.out = out
         self.err = err
 
 
 class Server:
-    def __init__(self, listener: socket.socket, models: Models) -> None:
+    def __init__(self, listener: socket.socket, models: Models, clients: Any) -> None:
         self.listener = listener
         self.models = models
+        self.clients = clients
         self.children: dict[int, Child] = {}
         self.parent = os.getppid()
         self.selector = selectors.DefaultSelector()
@@ -229,7 +262,7 @@ class Server:
             self.reap()
             self.end_slow_ones()
             if idle:
-                self.learn(self.lessons.pop())
+                self.learn(self.lessons.pop(0))
         for child in self.children.values():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
@@ -254,6 +287,7 @@ class Server:
                 os.close(descriptor)
             channel.close()
             return None
+        where = self.clients.remember(order) if self.clients else ""
         pid = os.fork()
         if pid == 0:
             # The process must not be told by the helper's own signals and sockets, nor hold them open.
@@ -269,7 +303,7 @@ class Server:
                 child.channel.close()
             for descriptor in (self.learn_read, self.wake_read, self.wake_write):
                 os.close(descriptor)
-            return Job(order, out, err)
+            return Job(order, where, out, err)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         os.close(out)
@@ -328,12 +362,31 @@ class Server:
                 self.models.take(name)
             elif kind == "copy":
                 self.models.copy(name)
+            elif kind == "event":
+                call_today(name)
+            elif kind == "client":
+                with self.models.shared():
+                    self.clients.fulfil(name)
         if not self.lessons:
             gc.collect()
             gc.freeze()
 
 
-def run(job: Job, models: Models, known: set[str], learn_write: int) -> None:
+def become(environment: dict[str, str]) -> None:
+    """Makes this the environment. What is there already is left alone: each entry that is touched costs a process that was just forked a page."""
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    for name, value in environment.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
+
+def newest(found: dict[str, Any], known: int) -> list[str]:
+    """The keys beyond the first so many. The others are not touched, see C(become)."""
+    return list(itertools.islice(reversed(found), max(len(found) - known, 0)))
+
+
+def run(job: Job, models: Models, events: dict[str, str], clients: Any, learn_write: int) -> None:
     """In the forked process: becomes what the module expects to be, and runs it as Ansible's own wrapper does. Ends with SystemExit."""
     order = job.order
     empty = os.open(os.devnull, os.O_RDONLY)
@@ -341,26 +394,29 @@ def run(job: Job, models: Models, known: set[str], learn_write: int) -> None:
         os.dup2(source, destination)
     for descriptor in {empty, job.out, job.err} - {0, 1, 2}:
         os.close(descriptor)
-    os.environ.clear()
-    os.environ.update(order["environment"])
+    become(order["environment"])
     time.tzset()
     with contextlib.suppress(OSError):
         os.chdir(order["folder"])
     gc.set_threshold(50_000, 20, 20)  # a module lives for a moment: looking for garbage costs more than it finds
     models.wanted.clear()
     models.again.clear()
+    if clients:
+        clients.begin(job.where)
     before = set(models.parsed)
+    modules_known, events_known = len(sys.modules), len(events)
     pid = os.getpid()
 
     def report() -> None:
         if os.getpid() != pid:
             return
-        loaded = [
-            name for name in sys.modules.keys() - known if name.startswith(SHARED) or ".plugins.module_utils." in name
-        ]
+        new = newest(sys.modules, modules_known)
+        loaded = [name for name in new if name.startswith(SHARED) or ".plugins.module_utils." in name]
         lessons = [f"module {name}" for name in sorted(loaded)]
+        lessons += [f"event {name}" for name in newest(events, events_known)]
         lessons += [f"model {path}" for path in sorted(models.wanted - before)]
         lessons += [f"copy {path}" for path in sorted(models.again)]
+        lessons += [f"client {wish}" for wish in (clients.wishes() if clients else ())]
         with contextlib.suppress(OSError):
             # A pipe takes up to PIPE_BUF (4096 bytes) in one piece.
             for lesson in lessons:
@@ -420,18 +476,24 @@ def main() -> None:
     for name in FIRST:
         with contextlib.suppress(ImportError):  # a module that needs it says so itself
             load(name)
+    events: dict[str, str] = {}
     with contextlib.suppress(Exception):  # a profile that does not exist, say: likewise
-        remember()
+        events = remember()
         rehearse(models)
+    clients = None
+    with contextlib.suppress(ImportError):
+        load(CONNECTIONS)
+        if CONNECTIONS in sys.modules:
+            clients = importlib.import_module(CLIENTS).start(sys.modules[CONNECTIONS])
     gc.collect()
     gc.freeze()
-    server = Server(socket.socket(fileno=os.dup(0)), models)
+    server = Server(socket.socket(fileno=os.dup(0)), models, clients)
     job = server.serve()
     if job is None:
         return
     status = 1
     try:
-        run(job, models, set(sys.modules), server.learn_write)
+        run(job, models, events, clients, server.learn_write)
     except SystemExit as ended:
         status = exit_status(ended.code)
     except BaseException:  # as Python does with what nobody catches

@@ -94,6 +94,8 @@ def test_an_association_is_made_applied_kept_and_removed(modules, fleet):
 
     described = modules("lks.llm.ssm_association_info", name=fleet.name)["associations"]
     assert [each["status"] for each in described[0]["results"]] == ["Success", "Success"]
+    assert modules("lks.llm.ssm_association_info", names=[fleet.name, "another"])["associations"] == described
+    assert modules("lks.llm.ssm_association_info", names=["another"])["associations"] == []
 
     removed = modules.lifecycle(MODULE, name=fleet.name, state="absent")
     assert removed["deleted"] == [applied["association"]["association_id"]]
