@@ -10,7 +10,7 @@ import sys
 import urllib.parse
 from pathlib import Path
 
-from localcloud.daemon import Daemon, Problem
+from localcloud.daemon import Daemon, Problem, prepare
 from localcloud.pace import PACE, VARIABLE, parse
 from localcloud.record import table
 
@@ -68,6 +68,7 @@ def requests(daemon: Daemon, options: argparse.Namespace) -> int:
 def serve(daemon: Daemon, descriptors: tuple[int | None, int | None]) -> None:
     control, data = descriptors
     if control is None or data is None:
+        prepare()
         listener, data_listener = daemon.listen()
     else:
         listener, data_listener = socket.socket(fileno=control), socket.socket(fileno=data)

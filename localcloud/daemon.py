@@ -113,10 +113,11 @@ class Daemon:
                 self.await_health(process)
                 return True
             health = self.await_health(None)  # it may be on its way: whoever started it may have been killed meanwhile
-            if health.get("machines") != bool(os.environ.get(MACHINES)):
+            runs = bool(health.get("machines"))
+            if runs != bool(os.environ.get(MACHINES)):
                 raise Problem(
-                    f"The local cloud at {self.url} runs instances as {'machines' if health.get('machines') else 'processes'}. "
-                    f"{'Say so with --machines here, HOSTS=machines to make' if health.get('machines') else 'Without --machines (HOSTS=machines of make) it can be used as it is'}, "
+                    f"The local cloud at {self.url} runs instances as {'machines' if runs else 'processes'}. Use it "
+                    f"{'with' if runs else 'without'} --machines (HOSTS=machines of make), "
                     f"or stop it first: python -m localcloud stop --port={self.port}"
                 )
             serves = str(health.get("data_plane", ""))

@@ -15,6 +15,7 @@ ready. It ends, and with it everything that it made, when the socket does.
     run        name, argv, seconds: the same
 """
 
+import contextlib
 import json
 import shlex
 import socket
@@ -59,8 +60,13 @@ class Fleet:
             machine["bridge"] = [namespace, self.network.bridge(subnet)]
         made = machines.make(machine)
         with self.booting:
-            made.start()
-            made.wait_booted()
+            try:
+                made.start()
+                made.wait_booted()
+            except BaseException:
+                with contextlib.suppress(Exception):  # as far as there is something: it may be tried again
+                    made.remove()
+                raise
         if user_data:
             made.put(USER_DATA, user_data)
             made.run("chmod", "700", USER_DATA)

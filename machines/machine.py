@@ -269,10 +269,12 @@ class Booted(Machine):
         self.detach()
 
     def remove(self):
-        """Take it away with its disk."""
-        self.stop()
+        """Take it away with its disk, as far as there is something: its start may have failed."""
+        for step in (self.kill, self.detach):
+            with contextlib.suppress(OSError, subprocess.CalledProcessError, Failed):
+                step()
         for mounted in (self.root, self.folder / "disk"):
-            subprocess.run(["umount", "--lazy", mounted], check=True)
+            subprocess.run(["umount", "--lazy", mounted], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.folder)
 
 

@@ -89,6 +89,7 @@ class Worker:
                         **dict(self.service.environment),
                     },
                     cwd=self.output.parent,
+                    umask=0,  # a file system may be shared with machines, whose service is another user
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

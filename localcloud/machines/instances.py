@@ -42,6 +42,7 @@ class Machine:
         self.changed = threading.Condition()
         self.wanted = "running"
         self.state = "none"  # none, running, stopped, gone
+        self.made = False
         self.fault = ""
         self.doors: dict[int, Door] = {}
         threading.Thread(target=self.follow, name=f"machine-{self.name}", daemon=True).start()
@@ -77,14 +78,15 @@ class Machine:
 
     def become(self, wanted: str) -> None:
         if wanted == "running":
-            if self.state == "none":
-                self.fleet.ask("start", **self.description)
-            else:
+            if self.made:
                 self.fleet.ask("again", name=self.name)
+            else:
+                self.fleet.ask("start", **self.description)
+                self.made = True
             log.info("the machine of %s runs", self.name)
         elif wanted == "stopped" and self.state == "running":
             self.fleet.ask("stop", name=self.name)
-        elif wanted == "gone" and self.state != "none":
+        elif wanted == "gone" and self.made:
             self.fleet.ask("remove", name=self.name)
         with self.changed:
             self.state = wanted
@@ -93,9 +95,11 @@ class Machine:
     def await_running(self) -> None:
         """Raises Refusal."""
         with self.changed:
-            came = self.changed.wait_for(lambda: self.state == "running" or bool(self.fault), BOOT_SECONDS)
-            if self.fault or not came:
-                raise Refusal(f"the machine of {self.name} does not run: {self.fault or 'it is still booting'}")
+            self.changed.wait_for(
+                lambda: self.state == "running" or self.wanted != "running" or self.fault, BOOT_SECONDS
+            )
+            if self.state != "running":
+                raise Refusal(f"the machine of {self.name} does not run: {self.fault or f'it is to be {self.wanted}'}")
 
 
 class Instances:
