@@ -82,9 +82,8 @@ def serve(daemon: Daemon, descriptors: tuple[int | None, int | None]) -> None:
 def main() -> int:
     options = parser().parse_args()
     try:
-        PACE.factor = parse(
-            os.environ.get(VARIABLE)
-        )  # for `start` too: it says what is wrong with it before anything starts
+        # For `start` too: it says what is wrong with it before anything starts.
+        PACE.factor = parse(os.environ.get(VARIABLE))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

@@ -87,7 +87,16 @@ def passes(core: Core, programs: Path) -> bool:
     begun = time.monotonic()
     said = subprocess.run([programs / "ansible", "--version"], capture_output=True, text=True, check=True).stdout
     print(f"=== {said.splitlines()[0]}, {said.splitlines()[-3].strip()}", flush=True)
-    command = [programs / "pytest", "--quiet", "-n", "auto", "--no-loadscope-reorder", "-p", "no:cacheprovider", *TESTS]
+    command = [
+        str(programs / "pytest"),
+        "--quiet",
+        "-n",
+        "auto",
+        "--no-loadscope-reorder",
+        "-p",
+        "no:cacheprovider",
+        *TESTS,
+    ]
     variables = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     passed = subprocess.run(command, cwd=PROJECT, env=variables, check=False).returncode == 0
     print(f"=== ansible-core {core.version}: {'passed' if passed else 'failed'} in {time.monotonic() - begun:.0f} s")
