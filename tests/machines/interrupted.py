@@ -55,7 +55,9 @@ def traces():
     return {
         "interfaces": sorted(link["ifname"] for link in links),
         "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
-        "control groups": sorted(f"{path}" for base in hierarchies(CGROUPS) for path in base.glob(f"{RUN.name}/**")),
+        "control groups": sorted(
+            path for base in hierarchies(CGROUPS) for path, _, _ in os.walk(base / RUN.name)
+        ),  # may vanish meanwhile
         "files": [listed(path) for path in (RUN, Path("/run/netns"), Path("/run/systemd"), Path.home() / ".uml")],
         "images": listed(image.cache()),
     }
