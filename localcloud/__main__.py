@@ -10,6 +10,7 @@ import sys
 import urllib.parse
 from pathlib import Path
 
+from localcloud import MACHINES
 from localcloud.daemon import Daemon, Problem, prepare
 from localcloud.pace import PACE, VARIABLE, parse
 from localcloud.record import table
@@ -91,7 +92,7 @@ def main() -> int:
     if getattr(options, "hosts", None):
         os.environ["LOCALCLOUD_HOSTS"] = str(options.hosts.resolve())
     if getattr(options, "machines", None) is not None:
-        os.environ["LOCALCLOUD_MACHINES"] = str(Path(options.machines).resolve()) if options.machines else ""
+        os.environ[MACHINES] = str(Path(options.machines).resolve()) if options.machines else ""
     try:
         if options.command == "serve":
             serve(daemon, (options.listener, options.data_listener))

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud import MACHINES
 from localcloud.scratch import sweep
 
 START_SECONDS = 60
 BACKLOG = 128  # connections that wait while it starts
 STOP_SECONDS = 20
-MACHINES = "LOCALCLOUD_MACHINES"  # names the file that says which instances are machines
 LOG_BYTES = 10_000_000  # a longer log is put aside at the next start
 
 

@@ -29,7 +29,7 @@ import moto.core.serialize
 import moto.settings
 import xmltodict
 
-from localcloud import ACCOUNT, constraints, hooks, protocol, record, rules, state
+from localcloud import ACCOUNT, MACHINES, constraints, hooks, protocol, record, rules, state
 from localcloud.dataplane.clock import CLOCK
 from localcloud.dataplane.journeys import Journeys
 from localcloud.pace import PACE
@@ -212,7 +212,7 @@ class Application:
         query = {key: values[0] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         if what == "health":
             content: Any = {"status": "running", "pid": os.getpid(), "data_plane": self.serves}
-            content["machines"] = bool(os.environ.get("LOCALCLOUD_MACHINES"))
+            content["machines"] = bool(os.environ.get(MACHINES))
         elif what == "runs" and environ["REQUEST_METHOD"] == "POST":
             self.calls.begin(query.get("name", "run"))
             content = {"run": query.get("name", "run")}

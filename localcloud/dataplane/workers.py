@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from localcloud import ACCOUNT, children, interfaces, loopback
+from localcloud import ACCOUNT, MACHINES, children, interfaces, loopback
 from localcloud.dataplane import hosts, network
 from localcloud.dataplane.health import REGISTER
 from localcloud.dataplane.picture import PICTURES, Picture
@@ -89,7 +89,7 @@ class Worker:
                         **dict(self.service.environment),
                     },
                     cwd=self.output.parent,
-                    umask=0,  # a file system may be shared with machines, whose service is another user
+                    umask=0 if os.environ.get(MACHINES) else -1,  # on machines, which share the store, it is another user
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

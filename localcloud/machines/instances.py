@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from localcloud import ACCOUNT, interfaces
+from localcloud import ACCOUNT, MACHINES, interfaces
 from localcloud.dataplane import hosts, network
 from localcloud.dataplane.health import REGISTER
 from localcloud.dataplane.picture import PICTURES
@@ -25,7 +25,6 @@ from localcloud.machines.doors import Door
 from localcloud.machines.fleet import Failed, Fleet, proxy
 from localcloud.systems_manager.application import Order, Problem, unpack
 
-MACHINES = "LOCALCLOUD_MACHINES"
 STORES = "/srv/stores"  # in a container: the file systems of EFS, by id
 BOOT_SECONDS = 600.0  # that a document waits for its machine: others boot too
 log = logging.getLogger("localcloud.machines")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 
-from localcloud import hooks
+from localcloud import MACHINES, hooks
 
 # Machines that are configured at the same time. More would share the processors, and those that others wait for would be late.
 AGENTS = max(4, 2 * (os.cpu_count() or 1))
@@ -24,7 +24,7 @@ def install() -> None:
 
     hooks.on("ssm.apply")(WORKERS.apply)
     hooks.on("aws.changed")(WORKERS.note)
-    if os.environ.get("LOCALCLOUD_MACHINES"):
+    if os.environ.get(MACHINES):
         from localcloud.machines import instances
         from localcloud.systems_manager.associations import CLOCK
 

@@ -53,10 +53,16 @@ def test_the_site_is_built_and_removed_from_an_installed_collection(installed, t
         "ANSIBLE_COLLECTIONS_PATH": str(installed),
     }
 
-    def play(playbook: str) -> subprocess.CompletedProcess[str]:
+    def play(playbook: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [str(BIN / "ansible-playbook"), "-i", inventory(zones), playbook, "-e", f"cloud_port={cloud.port}"]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=600
+            command,
+            cwd=tmp_path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
 
     try:
@@ -65,7 +71,7 @@ def test_the_site_is_built_and_removed_from_an_installed_collection(installed, t
         assert cloud.client("ec2", "us-east-1").describe_vpcs(
             Filters=[{"Name": "tag:Name", "Values": ["lks-vpc-only"]}]
         )["Vpcs"]
-        removed = play("lks.llm.destroy")
+        removed = play("lks.llm.destroy", ANSIBLE_CALLBACKS_ENABLED="lks.llm.warm")  # by the one setting that it takes
         assert removed.returncode == 0, removed.stdout[-4000:] + removed.stderr[-2000:]
         assert not cloud.client("ec2", "us-east-1").describe_vpcs(
             Filters=[{"Name": "tag:Name", "Values": ["lks-vpc-only"]}]
