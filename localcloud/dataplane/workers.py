@@ -89,7 +89,8 @@ class Worker:
                         **dict(self.service.environment),
                     },
                     cwd=self.output.parent,
-                    umask=0 if os.environ.get(MACHINES) else -1,  # on machines, which share the store, it is another user
+                    # A machine that shares the store has another user for this.
+                    umask=0 if os.environ.get(MACHINES) else -1,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
