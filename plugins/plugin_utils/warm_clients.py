@@ -158,7 +158,8 @@ def is_plain(client: Any) -> bool:
     from botocore.credentials import Credentials
 
     credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
-    return type(credentials) is Credentials and getattr(credentials, "method", None) in PLAIN
+    # Not a subclass: those that are renewed are such.
+    return credentials.__class__ is Credentials and getattr(credentials, "method", None) in PLAIN
 
 
 def start(connections: Any) -> Clients | None:
