@@ -120,7 +120,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home, record = Path(folder), Path(folder) / "record.jsonl"
         port = free_port()
-        localcloud(home, "start", f"--port={port}", record=record)
+        localcloud(home, "start", f"--port={port}", f"--hosts={ROOT / 'standin/hosts.yml'}", record=record)
         try:
             for name, command in STEPS.items():
                 print(f"{name} …", file=sys.stderr, flush=True)
