@@ -67,6 +67,7 @@ def both(collections: Path, tmp_path: Path):
                 "ANSIBLE_WARM_COLLECTIONS": "amazon.aws,community.aws,tests.odd",
                 "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
                 "ANSIBLE_LOCALHOST_WARNING": "false",
+                "ANSIBLE_INJECT_INVOCATION": "true",  # ansible-core 2.21 leaves it out otherwise
                 # Ansible writes results below $HOME and looks for them in the home that the system knows.
                 "ANSIBLE_ASYNC_DIR": str(tmp_path / "async"),
                 "ANSIBLE_WARM_TEST_WAS": "unchanged",

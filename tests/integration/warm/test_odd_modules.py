@@ -138,7 +138,8 @@ def test_what_is_not_waited_for_says_later_what_came_of_it(both):
 
     assert said(answers.warm) == said(answers.ordinary)
     by_name = {item["task"]: item["result"] for item in answers.warm if item["host"] == "a"}
-    assert [bool(result.get("failed")) for result in by_name["end"]["results"]] == [
+    # Where errors are ignored, ansible-core 2.21 says it by the exception alone.
+    assert [bool(result.get("failed") or "exception" in result) for result in by_name["end"]["results"]] == [
         how in ("fails", "says nothing", "is killed") for how in hows
     ]
     assert by_name["end"]["results"][-1]["found"]["chosen"] == "behaves"
