@@ -203,7 +203,7 @@ def test_refuses_a_zone_that_is_not_known(nat, applied):
 
 def test_all_of_it_after_a_reboot(nat, client, stranger, internet, applied, serve):
     before = rules(nat)
-    nat.run("pkill -f create_server")  # what was started from outside would hold up the shutdown
+    nat.run("pkill -f [c]reate_server")  # what was started from outside would hold up the shutdown
     nat.reboot()
     serve(nat)
     assert rules(nat) == before, nat.run(
