@@ -11,7 +11,7 @@ from __future__ import annotations
 import graphlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 START, END = "Ansible starts", "Ansible ends"
@@ -69,11 +69,7 @@ def critical_path(steps: Iterable[Step]) -> list[Placed]:
 
 def waits_alone(steps: Iterable[Step]) -> list[Placed]:
     """The longest way if nothing but AWS's waits took any time."""
-    bare = [
-        Step(each.name, each.needs, each.waits, each.seconds if each.waits else 0.0, each.began, each.ended)
-        for each in steps
-    ]
-    return critical_path(bare)
+    return critical_path(each if each.waits else replace(each, seconds=0.0) for each in steps)
 
 
 def read(
@@ -138,7 +134,4 @@ def named(task: Mapping[str, Any], names: Iterable[str]) -> bool:
 
 def scaled(steps: Iterable[Step], times: float) -> list[Step]:
     """The same with all of AWS's waits that many times as long."""
-    return [
-        Step(each.name, each.needs, each.waits, each.seconds * (times if each.waits else 1), each.began, each.ended)
-        for each in steps
-    ]
+    return [replace(each, seconds=each.seconds * times) if each.waits else each for each in steps]

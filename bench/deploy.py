@@ -4,6 +4,7 @@ beside the floor of `replay.py`. Prints a table; --write puts it into the docume
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,17 +32,31 @@ STEPS = {
 }
 
 
-def localcloud(home: Path, *arguments: str, record: Path | None = None) -> str:
-    environment = {**os.environ, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    if record:
-        environment["LOCALCLOUD_RECORD"] = str(record)
+HOSTS = f"--hosts={ROOT / 'standin/hosts.yml'}"  # what configured hosts run, as in the inventory of the local cloud
+
+
+def localcloud(home: Path, *arguments: str, more: Mapping[str, str] | None = None) -> str:
+    """What it printed. more: variables of its environment."""
+    environment = {**os.environ, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(ROOT), **(more or {})}
     command = [sys.executable, "-m", "localcloud", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
 
-def measure(
-    home: Path, port: int, name: str, command: list[str], extra: list[str], more: dict[str, str] | None = None
-) -> dict[str, float]:
+@contextlib.contextmanager
+def fresh_cloud(home: Path, *arguments: str, more: Mapping[str, str] | None = None) -> Iterator[int]:
+    """The port of a local cloud that is there for as long as this."""
+    port = free_port()
+    localcloud(home, "start", f"--port={port}", *arguments, more=more)
+    try:
+        yield port
+    finally:
+        localcloud(home, "stop", f"--port={port}")
+
+
+def play(
+    home: Path, port: int, name: str, command: list[str], extra: list[str], more: Mapping[str, str] | None = None
+) -> float:
+    """The seconds that a playbook took; ends the benchmark if it failed."""
     environment = {
         **os.environ,
         "LOCALCLOUD_HOME": str(home),
@@ -49,7 +65,6 @@ def measure(
         **(more or {}),
     }
     variables = {"cloud_port": port, "cloud_run": name, "verify_folder": str(home / "reports")}
-    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     done = subprocess.run(
         [str(BIN / "ansible-playbook"), *command, *extra, "-e", json.dumps(variables)],
@@ -60,9 +75,17 @@ def measure(
         check=False,
     )
     seconds = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+    return seconds
+
+
+def measure(
+    home: Path, port: int, name: str, command: list[str], extra: list[str], more: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = play(home, port, name, command, extra, more)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     requests = json.loads(localcloud(home, "requests", f"--port={port}", f"--run={name}", "--json"))
     return {
         "seconds": seconds,
@@ -73,17 +96,13 @@ def measure(
 
 
 def floor(home: Path, record: Path) -> dict[str, dict[str, float]]:
-    port = free_port()
-    localcloud(home, "start", f"--port={port}")
-    try:
+    with fresh_cloud(home) as port:
         done = subprocess.run(
             [sys.executable, str(ROOT / "bench/replay.py"), str(record), f"http://127.0.0.1:{port}"],
             check=True,
             capture_output=True,
             text=True,
         )
-    finally:
-        localcloud(home, "stop", f"--port={port}")
     answer = json.loads(done.stdout)
     if answer["unlike"]:
         print(f"{len(answer['unlike'])} replayed calls ended otherwise than recorded:", file=sys.stderr)
@@ -119,15 +138,11 @@ def main() -> int:
     measured: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home, record = Path(folder), Path(folder) / "record.jsonl"
-        port = free_port()
-        localcloud(home, "start", f"--port={port}", f"--hosts={ROOT / 'standin/hosts.yml'}", record=record)
-        try:
+        with fresh_cloud(home, HOSTS, more={"LOCALCLOUD_RECORD": str(record)}) as port:
             for name, command in STEPS.items():
                 print(f"{name} …", file=sys.stderr, flush=True)
                 measured[name] = measure(home, port, name, command, options.extra)
             told = verified(home)
-        finally:
-            localcloud(home, "stop", f"--port={port}")
         print("floor …", file=sys.stderr, flush=True)
         try:
             for name, run in floor(home, record).items():

@@ -92,8 +92,8 @@ def legend() -> list[str]:
     for kind, text in (
         ("wait", "AWS makes it available"),
         ("work", "tasks of the deploy"),
-        ("wait marked", "the same, on the critical path"),
-        ("work marked", "the same, on the critical path"),
+        ("wait marked", "AWS, on the critical path"),
+        ("work marked", "tasks, on the critical path"),
     ):
         lines.append(f'<rect class="{kind}" x="{left}" y="32" width="12" height="10"/>')
         lines.append(f'<text class="soft" x="{left + 17}" y="41">{text}</text>')

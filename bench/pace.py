@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,15 +17,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-BIN = Path(sys.executable).parent
 sys.path.insert(0, str(ROOT))
 
 import yaml  # noqa: E402
 
 from bench import critical_path, figures, gantt  # noqa: E402
+from bench import deploy as runs  # noqa: E402
 from bench.critical_path import Step  # noqa: E402
 from localcloud.pace import WAITS  # noqa: E402
-from tests.ports import free_port  # noqa: E402
 
 STEPS = Path(__file__).with_name("dependencies.yml")
 CHART = ROOT / "docs" / "deploy.svg"
@@ -37,36 +34,15 @@ MOST = 1.1  # times the critical path
 def deploy(home: Path, factor: float, extra: list[str]) -> dict[str, Any]:
     """What a deploy on a fresh local cloud left behind: when it began and ended, its timeline, and the waits of the local cloud."""
     machine = figures.machine()
-    port = free_port()
-    environment = {**os.environ, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(ROOT), "LOCALCLOUD_PACE": str(factor)}
-    command = [sys.executable, "-m", "localcloud"]
-    hosts = f"--hosts={ROOT / 'standin/hosts.yml'}"
-    subprocess.run([*command, "start", f"--port={port}", hosts], env=environment, check=True, capture_output=True)
-    try:
-        file = home / "timeline.json"
-        variables = {"cloud_port": port, "cloud_pace": factor}
+    file = home / "timeline.json"
+    paced = ["-e", json.dumps({"cloud_pace": factor})]
+    told = {"ANSIBLE_CALLBACKS_ENABLED": "lks.llm.warm,lks.llm.timeline", "ANSIBLE_TIMELINE": str(file)}
+    with runs.fresh_cloud(home, runs.HOSTS, more={"LOCALCLOUD_PACE": str(factor)}) as port:
         began = time.time()
-        done = subprocess.run(
-            [str(BIN / "ansible-playbook"), "site.yml", *extra, "-e", json.dumps(variables)],
-            cwd=ROOT,
-            env={
-                **environment,
-                "PATH": f"{BIN}:{os.environ['PATH']}",
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-                "ANSIBLE_CALLBACKS_ENABLED": "lks.llm.warm,lks.llm.timeline",
-                "ANSIBLE_TIMELINE": str(file),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        runs.play(home, port, "first-run", runs.STEPS["first-run"], [*extra, *paced], told)
         ended = time.time()
-        if done.returncode:
-            sys.exit(f"the deploy failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_localcloud/pace") as answer:
             waits = json.load(answer)["waits"]
-    finally:
-        subprocess.run([*command, "stop", f"--port={port}"], env=environment, check=False, capture_output=True)
     return {
         "machine": machine,
         "factor": factor,

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench import deploy, figures, memory  # noqa: E402
-from tests.ports import free_port  # noqa: E402
+from tests.inventories import inventory_of  # noqa: E402
 
 # Of those that have availability zones a and b.
 REGIONS = [
@@ -41,30 +41,22 @@ def inventory(count: int) -> str:
         f"zone-{chr(ord('a') + number)}": {"zone_region": region, "zone_cidr": f"10.{20 + number}.0.0/23"}
         for number, region in enumerate(REGIONS[:count])
     }
-    home, *away = zones
-    groups = {
-        "home": {"hosts": {home: zones[home]}},
-        "away": {"hosts": {name: zones[name] for name in away}},
-    }
-    return json.dumps({"all": {"children": {"zones": {"children": groups}, "local": {"children": {"zones": None}}}}})
+    return json.dumps(inventory_of(zones))
 
 
 def measure(count: int) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        home, port = Path(folder), free_port()
+        home = Path(folder)
         file = home / "zones.yml"
         file.write_text(inventory(count))
-        deploy.localcloud(home, "start", f"--port={port}", f"--hosts={ROOT / 'standin/hosts.yml'}")
-        try:
+        with deploy.fresh_cloud(home, deploy.HOSTS) as port:
             for name in STEPS:
                 print(f"{count} zones, {name} …", file=sys.stderr, flush=True)
                 with memory.Peak().watched() as peak:
                     more = ["-i", str(file)]
                     found[name] = deploy.measure(home, port, name, deploy.STEPS[name], more, peak.environment)
                 found[name]["megabytes"] = peak.megabytes
-        finally:
-            deploy.localcloud(home, "stop", f"--port={port}")
     return found
 
 

@@ -12,7 +12,6 @@ ready. It ends, and with it everything that it made, when the socket does.
     remove     name: it goes with its disk
     mount      name, folder, path: what is below folder in the container is mounted at path, at every boot
     apply      name, bundle (a path), playbook, extra, options, seconds: {rc, stdout, stderr}
-    run        name, argv, seconds: the same
 """
 
 import contextlib
@@ -101,10 +100,6 @@ class Fleet:
     def do_apply(self, name, bundle, playbook, extra, options, seconds):
         content = Path(bundle).read_bytes()
         done = apply(machines.load(name), content, playbook, extra, options=options, seconds=seconds)
-        return {"rc": done.rc, "stdout": done.stdout, "stderr": done.stderr}
-
-    def do_run(self, name, argv, seconds=60):
-        done = machines.load(name).run(*argv, check=False, seconds=seconds)
         return {"rc": done.rc, "stdout": done.stdout, "stderr": done.stderr}
 
 

@@ -435,9 +435,8 @@ def instance_target(call: Call, group: Any, target: dict[str, Any]) -> None:
         raise Refusal(
             "InvalidTarget", f"The following targets are not in the target group VPC '{group.vpc_id}': '{target['Id']}'"
         )
-    if (
-        instance.state != "running"
-    ):  # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html
+    if instance.state != "running":
         raise Refusal(
             "InvalidTarget",
             f"The following targets are not in a running state and cannot be registered: '{target['Id']}'",

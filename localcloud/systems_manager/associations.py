@@ -208,6 +208,7 @@ class StateManager:
         execution = Execution(association.version, targets)
         association.executions = [*association.executions[1 - KEPT_EXECUTIONS :], execution]
         for target in targets.values():
+            # With a factor the agent is at it from now on: what it takes on AWS is mostly the run itself.
             target.status = "InProgress" if PACE.factor else "Pending"
             name = f"{settings.get('AssociationName', association.association_id)} {target.instance_id}"
             order = functools.partial(self.apply, association, target, command)

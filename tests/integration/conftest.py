@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ..inventories import inventory_of
 from ..ports import free_port
 from .api_client import HOME, Browser
 from .playbooks import Cloud, Run
@@ -72,22 +73,8 @@ def inventory(tmp_path: Path):
     import yaml
 
     def write(zones: dict[str, dict[str, str]], group: str = "local") -> str:
-        home, *away = zones
-        content = {
-            "all": {
-                "children": {
-                    "zones": {
-                        "children": {
-                            "home": {"hosts": {home: zones[home]}},
-                            "away": {"hosts": {name: zones[name] for name in away}},
-                        }
-                    },
-                    group: {"children": {"zones": None}},
-                }
-            }
-        }
         path = tmp_path / "inventory.yml"
-        path.write_text(yaml.safe_dump(content))
+        path.write_text(yaml.safe_dump(inventory_of(zones, group)))
         return str(path)
 
     return write
