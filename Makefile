@@ -9,12 +9,12 @@ ifneq ($(filter-out machines,$(HOSTS))$(and $(HOSTS),$(findstring aws,$(INVENTOR
 $(error HOSTS can be machines, on the local cloud, or left out)
 endif
 INVENTORIES := -i $(INVENTORY) $(if $(HOSTS),-i inventories/$(HOSTS).yml)
-# Tests of integration first: they are the long ones, and what is left over at the end is short.
-PARALLEL := -n auto --no-loadscope-reorder
+# The long ones first, so that what is left over at the end is short; and one more at a time than there are processors, for they also wait.
+PARALLEL := -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint unit function integration roles roles-short role versions packages browser bench bench-function bench-local bench-pace bench-zones constraints
+.PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint lint-python lint-playbooks unit function integration roles roles-short role versions packages browser bench bench-function bench-local bench-pace bench-zones constraints
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,16 +61,21 @@ requests: venv ## What the last run asked of the local cloud: reads and writes, 
 stop: venv ## Stop the local cloud (what was built on it is gone)
 	$(BIN)/python -m localcloud stop
 
-test: lint browser ## Lint, and tests on all cores: units, the function, playbooks and modules on the local cloud; make roles runs the rest
+test: lint browser ## Lint, and all tests: units, the function, playbooks and modules on the local cloud, host roles on machines where it can boot them
 	$(BIN)/pytest $(PARALLEL) tests
 
 lint: venv-dev ## Style and types
+	@$(MAKE) --no-print-directory --jobs=2 lint-python lint-playbooks
+
+lint-python: venv-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy plugins localcloud machines bench tests standin hosts audit
+
+lint-playbooks: venv-dev
 	$(BIN)/yamllint --strict .
-	$(BIN)/ansible-lint --offline --strict
 	$(BIN)/python tests/lint_roles.py
+	$(BIN)/ansible-lint --offline --strict
 
 unit: venv-dev ## Unit tests
 	$(BIN)/pytest tests/unit
@@ -87,7 +92,7 @@ roles: venv-dev packages ## The host roles on booted machines, as root; nothing 
 roles-short: venv-dev packages ## ... without the longest tests
 	$(BIN)/python -m tests.machines.scenarios --short
 
-role: venv-dev packages ## ... one scenario of molecule/, such as ROLE=nat
+role: venv-dev packages ## ... one of them, such as ROLE=nat
 	$(BIN)/python -m tests.machines.scenarios $(ROLE)
 
 versions: venv-dev ## What depends on Ansible, under each ansible-core that is supported and whose Python is here, or CORE=2.18

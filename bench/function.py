@@ -79,7 +79,7 @@ def requests(database: function.Database, folder: Path, arguments: argparse.Name
 
 
 def fill(database: function.Database, count: int) -> None:
-    """Conversations around a thousand subjects, all but a hundred of one user's."""
+    """Conversations around a thousand subjects, all but a hundred of one user's. The index is made in memory: 4 kB for each."""
     database.server.sql(
         f"""
         SELECT setseed(0.5);
@@ -93,7 +93,7 @@ def fill(database: function.Database, count: int) -> None:
                (SELECT array_agg(value + 0.7 * random_normal() + 0 * row) FROM unnest(centre) AS value)::vector
           FROM generate_series(1, {count}) AS row JOIN subjects ON subject = 1 + row % 1000;
         DROP TABLE subjects;
-        SET maintenance_work_mem = '1GB';
+        SET maintenance_work_mem = '{max(1_000, count // 250)}MB';
         SET max_parallel_maintenance_workers = {(os.cpu_count() or 1) - 1};
         CREATE INDEX conversations_embedding ON conversations USING hnsw (embedding vector_cosine_ops);
         ANALYZE conversations;

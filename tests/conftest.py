@@ -17,8 +17,8 @@ _collection_finder._AnsibleCollectionFinder(paths=[str(ROOT / "collections")])._
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What breaks the deployed system comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("breaks") is not None)
+    """Machines come first: they take longest, one after the other. What breaks the deployed system comes last."""
+    items.sort(key=lambda item: (item.get_closest_marker("breaks") is not None, "tests/machines/" not in item.nodeid))
 
 
 class Sharing(LoadScopeScheduling):

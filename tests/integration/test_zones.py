@@ -1,5 +1,6 @@
-"""Zones, kinds and the prefix are data: three zones in three regions, another prefix, another set of workers, with no playbook touched.
-Its workers are an Ollama that runs already, and what AWS is slow to make takes a hundredth of its time."""
+"""Zones, kinds and the prefix are data: three zones in three regions, another prefix, another set of workers, with no playbook touched. Its
+workers are an Ollama that runs already, and what AWS is slow to make takes a hundredth of its time. A destroy leaves nothing of it and all
+that is others', twice, and on an empty account."""
 
 from __future__ import annotations
 
@@ -13,12 +14,14 @@ import pytest
 
 from ..ports import free_port
 from .playbooks import ROOT, Cloud
+from .sweep import left, others, others_remain
 
 ZONES = {
     "zone-a": {"zone_region": "us-east-1", "zone_cidr": "10.20.0.0/23"},
     "zone-b": {"zone_region": "us-west-2", "zone_cidr": "10.30.0.0/22"},
     "zone-c": {"zone_region": "eu-central-1", "zone_cidr": "192.168.8.0/23"},
 }
+REGIONS = [zone["zone_region"] for zone in ZONES.values()]
 VARIABLES = {
     "project_prefix": "demo",
     "worker_models": ["orca-mini"],
@@ -52,7 +55,12 @@ def ollama(tmp_path):
 
 def test_three_zones_are_built_run_again_unchanged_and_removed(own_cloud, inventory, ollama):
     arguments = ["-i", inventory(ZONES), "-e", json.dumps({**VARIABLES, "local_ollama_url": ollama})]
+    empty = own_cloud.play("playbooks/destroy.yml", *arguments, run="empty").must_succeed()
+    assert empty.changed == set()
+    others(own_cloud)
+
     own_cloud.play("site.yml", *arguments).must_succeed()
+    assert left(own_cloud, REGIONS, "demo") != {}
 
     pace = own_cloud.control("pace")
     assert pace["factor"] == 0.01
@@ -111,8 +119,9 @@ def test_three_zones_are_built_run_again_unchanged_and_removed(own_cloud, invent
     assert sum(own_cloud.requests("again")["writes"].values()) == 0
 
     own_cloud.play("playbooks/destroy.yml", *arguments).must_succeed()
-    for zone in ZONES.values():
-        vpcs = own_cloud.client("ec2", zone["zone_region"]).describe_vpcs(
-            Filters=[{"Name": "tag:Project", "Values": ["demo-llm"]}]
-        )
-        assert vpcs["Vpcs"] == []
+    assert left(own_cloud, REGIONS, "demo") == {}
+    assert others_remain(own_cloud)
+
+    twice = own_cloud.play("playbooks/destroy.yml", *arguments, run="twice").must_succeed()
+    assert twice.changed == set()
+    assert sum(own_cloud.requests("twice")["writes"].values()) == 0

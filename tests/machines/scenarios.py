@@ -1,8 +1,9 @@
-"""Run the scenarios of the host roles, each by molecule in namespaces of its own, as many at once as there are processors.
+"""Run what is tested on booted machines: the scenarios of the host roles, and what the machines themselves promise.
 
-    python -m tests.machines.scenarios [--if-possible] [--short] [SCENARIO…]
+    python -m tests.machines.scenarios [--if-possible] [--short] [NAME…]
 
-More comes before them, by pytest: interrupted.py and packets.py, and local_cloud.py, which deploys with instances that are machines.
+A scenario of molecule/ is run by molecule in namespaces of its own, two at a time if there are two processors. The others are files of tests
+beside this one, run by pytest, alone.
 
 Without --if-possible a system that cannot run them is a failure. With it, it is said what was skipped and why; not so in continuous
 integration (CI is set), where nothing is skipped. --short leaves out the tests that are marked as thorough.
@@ -20,8 +21,10 @@ from machines import image
 from machines.isolated import RUN, alone, ended_by_signal, spawn, why_not
 
 PROJECT = Path(__file__).parents[2]
+ISOLATED = ("-m", "machines.isolated", sys.executable)
+FILES: dict[str, tuple[str, ...]] = {"interrupted": (), "packets": ISOLATED, "local_cloud": ()}  # what they are run by
 SCENARIOS = sorted(path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml"))
-CLOUD = "local_cloud"
+NAMES = (*FILES, *SCENARIOS)
 
 
 class Runs:
@@ -74,37 +77,30 @@ def run_all(names):
             runs.end()
 
 
-def passes(name, *around):
-    """Whether the tests of a file beside this one pass. around: a command that runs them."""
-    command = [*around, sys.executable, "-m", "pytest", "--quiet", str(Path(__file__).with_name(f"{name}.py"))]
+def passes(name):
+    """Whether the tests of a file pass."""
+    command = [sys.executable, *FILES[name], "-m", "pytest", "--quiet", str(Path(__file__).with_name(f"{name}.py"))]
     return subprocess.run(command, cwd=PROJECT).returncode == 0
 
 
 def main(arguments):
-    names = [name for name in arguments if not name.startswith("-")] or [CLOUD, *SCENARIOS]
-    unknown = set(names) - {CLOUD, *SCENARIOS}
+    names = [name for name in arguments if not name.startswith("-")] or NAMES
+    unknown = set(names) - set(NAMES)
     if unknown:
-        known = ", ".join([CLOUD, *SCENARIOS])
-        print(f"There is no scenario {', '.join(sorted(unknown))}; there are {known}", file=sys.stderr)
+        print(f"There is no scenario {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
     reason = why_not()
     if reason:
         skip = "--if-possible" in arguments and not os.environ.get("CI")
-        print(
-            f"{'Skipped' if skip else 'Not run'}: {', '.join(names)} (role tests on machines): {reason}",
-            file=sys.stderr,
-        )
+        print(f"{'Skipped' if skip else 'Not run'}: {', '.join(names)} (on machines): {reason}", file=sys.stderr)
         return 0 if skip else 3
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
     if "--short" in arguments:
         os.environ["LKS_MACHINES_SHORT"] = "yes"
     image.ensure()
-    isolated = (sys.executable, "-m", "machines.isolated")
-    if len(names) > len(SCENARIOS) and not (passes("interrupted") and passes("packets", *isolated)):
-        return 1
-    results = [passes(CLOUD)] if CLOUD in names else []
-    if scenarios := [name for name in names if name != CLOUD]:
+    results = [passes(name) for name in names if name in FILES]
+    if scenarios := [name for name in names if name in SCENARIOS]:
         results += run_all(scenarios)
     print(f"\n{sum(results)} passed, {len(results) - sum(results)} failed")
     return not all(results)

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from machines import machine as machines
-from machines.image import ANSIBLE, PACKAGED
+from machines.image import PACKAGED
 from machines.isolated import RUN
 from tests.machines.apply import apply
-
-# From the oldest to the newest. Each scenario is converged by one, and its tests give every other one something to do.
-CORES = sorted([*ANSIBLE, PACKAGED], key=lambda name: tuple(map(int, name.split("."))))
 
 if (
     "LKS_SCENARIO" not in os.environ
