@@ -18,9 +18,11 @@ class Scratch:
 
     def __init__(self, name: str) -> None:
         sweep()
-        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}-"))
-        self.lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # Another process must not find it before its lock is held.
+        hidden = Path(tempfile.mkdtemp(prefix=f".{PREFIX}{name}-"))
+        self.lock = os.open(hidden / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.path = hidden.rename(hidden.with_name(hidden.name[1:]))
 
     def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

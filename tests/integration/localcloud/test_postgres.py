@@ -10,6 +10,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,19 @@ def test_the_password_is_stored_as_scram_and_can_change(server: Postgres) -> Non
     server.set_password(PASSWORD)
 
 
-def test_a_killed_process_leaves_no_server_and_the_next_removes_its_folder(tmp_path: Path) -> None:
+@pytest.fixture
+def apart() -> Iterator[Path]:
+    """A folder for temporary files in which no server of another test is the next, and to which PostgreSQL's user has a way."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_killed_process_leaves_no_server_and_the_next_removes_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(apart))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     code = (
         "import sys; from pathlib import Path; from localcloud.certificates import Authority; from localcloud.postgres import Postgres\n"
         "server = Postgres(Authority(Path(sys.argv[1])), user='u', password='p'); server.start()\n"
