@@ -39,6 +39,7 @@ class Runs:
         begun = time.monotonic()
         environment = {
             **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # molecule starts Ansible's programs by name
             "MOLECULE_EPHEMERAL_DIRECTORY": f"{RUN}/tmp/molecule",
             "ANSIBLE_HOME": f"{RUN}/tmp/ansible",
             "ANSIBLE_REMOTE_TEMP": f"{RUN}/tmp/ansible/tmp",
