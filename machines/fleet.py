@@ -6,6 +6,8 @@ A request is a line {"id": 1, "do": "start", â€¦}, the answer a line {"id": 1, â
 ready. It ends, and with it everything that it made, when the socket does.
 
     network    what there is: network.py's description, and what serves in the internet: [{address, port, folder}]
+    store      name, vpc, addresses, folder: the folder is served by NFS at these addresses, which the network knows as the store's
+    close      name: a store is served no longer
     start      machine: a description (machine.py) with its subnet; user_data: a script that its first boot runs
     stop       name: it is shut down, its disk stays
     again      name: it boots anew, with its disk
@@ -29,9 +31,21 @@ from . import machine as machines
 from .apply import apply
 from .isolated import RUN
 from .network import INTERNET, Network
+from .store import Store
 
 AT_ONCE = 3  # boots: more only get in each other's way
 USER_DATA = "/var/lib/cloud/instance/user-data.txt"  # where cloud-init keeps it
+
+
+@contextlib.contextmanager
+def whole(made):
+    """Nothing is left of a machine whose start fails, so that it can be tried again."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(Exception):  # as far as there is something
+            made.remove()
+        raise
 
 
 class Fleet:
@@ -40,6 +54,7 @@ class Fleet:
         self.lock = threading.Lock()
         self.booting = threading.Semaphore(AT_ONCE)
         self.servers: dict[str, subprocess.Popen] = {}
+        self.stores: dict[str, Store] = {}
 
     def do_network(self, described, servers):
         with self.lock:
@@ -54,18 +69,35 @@ class Fleet:
         with (RUN / f"internet-{address}.log").open("ab") as log:
             return subprocess.Popen(["ip", "netns", "exec", INTERNET, *command], stdout=log, stderr=log)
 
+    def do_store(self, name, vpc, addresses, folder):
+        with self.lock:
+            bridge, own = self.network.store(name)
+        made = Store(
+            {
+                "name": name,
+                "type": "store",
+                "addresses": [f"{own}/30", *(f"{each}/32" for each in addresses)],
+                "bridge": [vpc, bridge],
+                "folder": folder,
+            }
+        )
+        if name in self.stores:
+            made.move(made.addresses)
+            return
+        with whole(made):
+            made.start()
+        self.stores[name] = made
+
+    def do_close(self, name):
+        self.stores.pop(name).remove()
+
     def do_start(self, machine, subnet, namespace, user_data):
         with self.lock:
             machine["bridge"] = [namespace, self.network.bridge(subnet)]
         made = machines.make(machine)
-        with self.booting:
-            try:
-                made.start()
-                made.wait_booted()
-            except BaseException:
-                with contextlib.suppress(Exception):  # as far as there is something: it may be tried again
-                    made.remove()
-                raise
+        with self.booting, whole(made):
+            made.start()
+            made.wait_booted()
         if user_data:
             made.put(USER_DATA, user_data)
             made.run("chmod", "700", USER_DATA)

@@ -6,7 +6,7 @@ root/   the files of a Debian 12 with systemd and, as user data would install th
         /opt/packages: what the roles install, as a repository, for machines have no internet
         /opt/ansible/VERSION: other releases of ansible-core
 client/ the same, with nfs-common installed: to unpack packages takes a kernel in a process minutes
-server/ to lay over root: the files of Debian's NFS server, and /opt/server, which serves /srv/store as a machine's init
+server/ to lay over root: the files of Debian's NFS servers, and /opt/server, which serves /srv/store as a machine's init
 
 The cache is LKS_MACHINES_CACHE, or ~/.cache/lks.llm/machines. An image is named by what it is made of, and older ones are removed.
 """
@@ -34,7 +34,9 @@ OFFERED = [
     "nfs-common",
     "nfs-kernel-server",
     "zstd",
-]  # the roles install these themselves
+    "nfs-ganesha",
+    "nfs-ganesha-vfs",
+]  # the roles install these themselves; the last two are for store.py
 PACKAGED = "2.14"  # Debian 12's own ansible-core
 ANSIBLE = {"2.12": "2.12.10", "2.16": "2.16.14", "2.19": "2.19.14"}  # Ubuntu 22.04, Ubuntu 24.04, newer
 # No systemd: it is there as soon as it is started. The store is in memory, for what lies on the run's files cannot be exported.

@@ -5,12 +5,13 @@ machine to another. A machine is described by a dict:
 
     name, type       namespace (network only), container (systemd) or kernel (systemd on a kernel of its own)
     addresses        ["10.20.0.10/24", …]; the first one's network has the router as its first address
-    bridge           [namespace, bridge]: where it is attached instead, as an instance to its subnet (network.py); containers only
+    bridge           [namespace, bridge]: where it is attached instead, as an instance to its subnet (network.py)
     share            {path in the container: folder that several machines can have, below that of the run if it is relative}; containers only
     files            {path: content} put in before the start
     disk             megabytes of its disk
     layers           of the image (image.py), the uppermost first; root if not said
     init             what a kernel starts instead of systemd
+    memory           megabytes of a kernel
     command          of a namespace: what runs in it all the time, at RUN
     router           commands of ip, carried out in the router once the machine is attached
 """
@@ -29,6 +30,7 @@ from pathlib import Path
 from . import image
 from .agent import PORT
 from .isolated import RUN, group_of
+from .namespaces import within
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 READY_SECONDS = 240
@@ -352,12 +354,13 @@ class Kernel(Booted):
 
     def attach(self):
         if not (self.folder / "attached").exists():
-            ip(f"tuntap add dev {self.link} mode tap")
-            self.route()
+            ip(f"{self.where}tuntap add dev {self.link} mode tap")
+            self.join()
             (self.folder / "attached").touch()
 
     def detach(self):
-        ip(f"link delete {self.link}")
+        ip(f"{self.where}link delete {self.link}")
+        (self.folder / "attached").unlink()
 
     def boot(self):
         self.prepare()
@@ -365,15 +368,24 @@ class Kernel(Booted):
         kernel = [
             "linux.uml", f"umid={self.name}", f"uml_dir={self.folder}", f"mem={self.description.get('memory', 512)}M",
             "root=/dev/root", "rootfstype=hostfs", f"rootflags={self.root}", "rw", "con=null", "con0=null,fd:1", "quiet",
-            "selinux=0", "systemd.show_status=0", *[f"systemd.mask={unit}" for unit in MASKED], "net.ifnames=0", f"vec0:transport=tap,ifname={self.link},depth=64", *init,
+            "selinux=0", "systemd.show_status=0", *[f"systemd.mask={unit}" for unit in MASKED], "net.ifnames=0", f"vec0:transport=tap,ifname={self.link},depth=64,gro=1", *init,
             f"machine.name={self.name}", f"machine.address={','.join(self.addresses)}", f"machine.gateway={self.gateway}",
         ]  # fmt: skip
+        inside = ["ip", "netns", "exec", self.description["bridge"][0]] if "bridge" in self.description else []
         # Each file that the machine has open is open here.
-        self.launch(["sh", "-c", 'ulimit -n $(ulimit -H -n); exec "$@"', "sh", *kernel], HOME=str(self.folder))
+        self.launch([*inside, "sh", "-c", 'ulimit -n $(ulimit -H -n); exec "$@"', "sh", *kernel], HOME=str(self.folder))
         self.wait_answers()
 
+    def reach(self):
+        """A connection to its agent."""
+
+        def connect():
+            return socket.create_connection((self.address, PORT), timeout=5)
+
+        return within(self.description["bridge"][0], connect) if "bridge" in self.description else connect()
+
     def execute(self, argv, stdin, env, seconds):
-        with socket.create_connection((self.address, PORT), timeout=5) as connection:
+        with self.reach() as connection:
             connection.settimeout(seconds)
             connection.sendall(json.dumps({"argv": argv, "input": stdin, "env": env}).encode() + b"\n")
             answer = json.loads(connection.makefile("rb").readline())
@@ -387,6 +399,14 @@ class Kernel(Booted):
             self.signal(signal.SIGKILL)
         wait(f"{self.name} is gone", lambda: gone(self.pid), 20)
         shutil.rmtree(self.folder / self.name, ignore_errors=True)
+
+    def halt(self):
+        """As a stopped instance: its disk stays."""
+        with contextlib.suppress(OSError, ValueError):  # it may be gone before it has answered
+            self.run("systemctl poweroff", check=False, seconds=10)
+        with contextlib.suppress(Failed):
+            wait(f"{self.name} has stopped", lambda: gone(self.pid), 60)
+        self.kill()
 
     def reboot(self):
         """As after a loss of power, which asks more of a machine than an orderly one: what is on its disk comes back."""

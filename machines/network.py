@@ -7,10 +7,13 @@ A network is described by
               routes: [[destination, kind, value], …], kind is host (value: the address of a machine), peering (its id), internet, or
               anything else for a way that leads nowhere
     peerings  {id: [one VPC, the other]}
+    stores    {id: {vpc, targets: {address: subnet}, callers: [[address of a machine, address of a target], …]}}: a machine that serves at an
+              address in each of several subnets; only callers get through to it, and only to its port
     internet  addresses of what machines find in the internet
 
 A machine's subnet decides by its routes, as its route table does on AWS; the router is the first address of each subnet. What leaves for
-the internet has its public address from there on; a machine without one does not get there.
+the internet has its public address from there on; a machine without one does not get there. A store stands on a bridge of its own: what it
+sends from an address goes by the routes of that address's subnet.
 """
 
 import contextlib
@@ -21,7 +24,8 @@ from .machine import ip
 
 INTERNET = "internet"
 TABLE = 100  # a subnet's routes are in the table of this number and its own
-LINKS = ipaddress.ip_network("169.254.0.0/16")  # between namespaces; no packet ever carries them
+LINKS = ipaddress.ip_network("169.254.0.0/16")  # between namespaces, and with stores; no other packet ever carries them
+NFS = 2049
 TRANSLATION = """
 table ip gateway
 delete table ip gateway
@@ -39,16 +43,22 @@ table ip gateway {{
     chain passing {{
         type filter hook forward priority filter;
         oifname "internet" ct state new ip saddr != @senders drop
+        iifname "e*" ct state new drop
+        oifname "e*" ct state new tcp dport {port} ip saddr . ip daddr @callers accept
+        oifname "e*" ct state new drop
     }}
     set senders {{ type ipv4_addr; {senders} }}
+    set callers {{ type ipv4_addr . ipv4_addr; {callers} }}
 }}
 """
 
 
-def translation(public):
-    """Rules of nft for {public address: private address}: each stands for the other, as at an internet gateway.
+def rules(public, callers):
+    """Rules of nft. public: {public address: private address}, each stands for the other, as at an internet gateway. callers: [[source,
+    store's address], …], who may connect to stores; a connection that there is stays, as with security groups.
 
     https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
     """
 
     def elements(items):
@@ -59,6 +69,8 @@ def translation(public):
         inward=elements([f"{outer} : {inner}" for outer, inner in pairs]),
         outward=elements([f"{inner} : {outer}" for outer, inner in pairs]),
         senders=elements(sorted({inner for _, inner in pairs})),
+        callers=elements(sorted({f"{source} . {target}" for source, target in callers})),
+        port=NFS,
     )
 
 
@@ -87,8 +99,12 @@ class Network:
         """The name of a subnet's bridge."""
         return f"s{self.number(subnet)}"
 
+    def store(self, identity):
+        """The name of a store's bridge, and the address that the store has on it."""
+        return f"e{self.number(identity)}", ends(self.number(identity))[1]
+
     def become(self, described):
-        vpcs, peerings = described["vpcs"], described["peerings"]
+        vpcs, peerings, stores = described["vpcs"], described["peerings"], described["stores"]
         self.space(INTERNET)
         for address in described["internet"]:
             ip(f"-n {INTERNET} address replace {address}/32 dev lo")
@@ -104,15 +120,24 @@ class Network:
             for subnet, found in parts["subnets"].items():
                 self.subnet(vpc, subnet, found["cidr"])
                 wanted.add(subnet)
+        for identity, found in stores.items():
+            self.place(identity, found["vpc"])
+            wanted.add(identity)
         for identity in set(self.made) - wanted:
             self.take_away(identity)
         for vpc in self.spaces - set(vpcs) - {INTERNET}:
             ip(f"netns delete {vpc}")
             self.spaces.discard(vpc)
         for vpc, parts in vpcs.items():
-            self.gateway(vpc, parts["public"])
+            self.gateway(
+                vpc,
+                parts["public"],
+                [each for found in stores.values() if found["vpc"] == vpc for each in found["callers"]],
+            )
             for subnet, found in parts["subnets"].items():
                 self.route(vpc, subnet, found["routes"], parts, peerings)
+        for identity, found in stores.items():
+            self.reach(identity, found["vpc"], found["targets"])
 
     def space(self, name):
         if name in self.spaces:
@@ -138,7 +163,27 @@ class Network:
         subprocess.run(
             ["ip", "netns", "exec", vpc, "sh", "-c", f"echo 1 > /proc/sys/net/ipv4/conf/{name}/proxy_arp"], check=True
         )
-        self.made[subnet] = (f"-n {vpc} rule del lookup {TABLE + number}", f"-n {vpc} link delete {name}")
+        self.made[subnet] = (f"-n {vpc} rule del iif {name} lookup {TABLE + number}", f"-n {vpc} link delete {name}")
+
+    def place(self, identity, vpc):
+        if identity in self.made:
+            return
+        name, gateway = self.store(identity)[0], ends(self.number(identity))[0]
+        ip(f"-n {vpc} link add {name} type bridge forward_delay 0")
+        ip(f"-n {vpc} address add {gateway}/30 dev {name}")
+        ip(f"-n {vpc} link set {name} up")
+        self.made[identity] = (f"-n {vpc} link delete {name}",)
+
+    def reach(self, identity, vpc, targets):
+        """Lets a store be reached at these addresses, and answer from them."""
+        name, own = self.store(identity)
+        ip(f"-n {vpc} route flush dev {name} scope global")
+        with contextlib.suppress(subprocess.CalledProcessError):  # there are no more
+            while True:
+                ip(f"-n {vpc} rule del iif {name}")
+        for address, subnet in targets.items():
+            ip(f"-n {vpc} route replace {address}/32 via {own} dev {name}")
+            ip(f"-n {vpc} rule add iif {name} from {address} lookup {TABLE + self.number(subnet)}")
 
     def link(self, identity, one, other):
         """A pair of interfaces between two namespaces: each (namespace, name)."""
@@ -155,8 +200,9 @@ class Network:
             with contextlib.suppress(subprocess.CalledProcessError):  # it went with its namespace
                 ip(command)
 
-    def gateway(self, vpc, public):
-        subprocess.run(["ip", "netns", "exec", vpc, "nft", "-f", "-"], input=translation(public), text=True, check=True)
+    def gateway(self, vpc, public, callers):
+        text = rules(public, callers)
+        subprocess.run(["ip", "netns", "exec", vpc, "nft", "-f", "-"], input=text, text=True, check=True)
         back = ends(self.number(f"{vpc} {INTERNET}"))[0]
         link = f"v{self.number(vpc)}"
         ip(f"-n {INTERNET} route flush dev {link} scope global")

@@ -268,7 +268,11 @@ class Workers:
             system = found(PICTURES.recent(RECENT_SECONDS))
         except (network.Barred, Refusal):
             system = found(PICTURES.current())
-        folder = self.folder("file-systems") / system
+        return self.file_system(system)
+
+    def file_system(self, identity: str) -> Path:
+        """The folder that holds what is on it."""
+        folder = self.folder("file-systems") / identity
         folder.mkdir(exist_ok=True)
         return folder
 

@@ -6,6 +6,7 @@ The environment variable LOCALCLOUD_MACHINES names the file that says which they
 from __future__ import annotations
 
 import base64
+import contextlib
 import ipaddress
 import logging
 import os
@@ -18,8 +19,8 @@ from typing import Any
 from localcloud import ACCOUNT, MACHINES, interfaces
 from localcloud.dataplane import hosts, network
 from localcloud.dataplane.health import REGISTER
-from localcloud.dataplane.picture import PICTURES
-from localcloud.dataplane.workers import Refusal, Workers, yaml_of
+from localcloud.dataplane.picture import PICTURES, Picture
+from localcloud.dataplane.workers import NFS, Refusal, Workers, yaml_of
 from localcloud.machines import plan, topology
 from localcloud.machines.doors import Door
 from localcloud.machines.fleet import Failed, Fleet, proxy
@@ -49,6 +50,10 @@ class Machine:
     @property
     def name(self) -> str:
         return str(self.description["machine"]["name"])
+
+    @property
+    def is_kernel(self) -> bool:
+        return bool(self.description["machine"]["type"] == "kernel")
 
     @property
     def vpc(self) -> str:
@@ -114,13 +119,14 @@ class Instances:
         self.ending = False
         self.leaving: list[Machine] = []  # whose networks are still needed
         self.network: dict[str, Any] = {"vpcs": {}}
+        self.stores: dict[str, dict[str, Any]] = {}  # file systems that a machine serves
         threading.Thread(target=self.watch, name="machines", daemon=True).start()
 
     # What becomes of them
 
     def note(self, *, service: str, **_more: Any) -> None:
         """A call of the control plane."""
-        if service == "ec2":
+        if service in ("ec2", "efs"):
             self.changed.set()
 
     def watch(self) -> None:
@@ -140,7 +146,8 @@ class Instances:
             self.compare()
 
     def compare(self) -> None:
-        regions = PICTURES.current().regions
+        picture = PICTURES.current()
+        regions = picture.regions
         chosen = {}
         for region, parts in regions.items():
             for described in parts.get("instances", []):
@@ -150,7 +157,16 @@ class Instances:
         vpcs = {described["VpcId"] for _, described, _ in chosen.values() if described.get("VpcId")}
         self.leaving = [machine for machine in self.leaving if machine.state != "gone"]
         vpcs |= {machine.vpc for machine in (*self.machines.values(), *self.leaving)}
-        self.lay(topology.network(regions, vpcs, [each["address"] for each in self.plan.internet]))
+        kernels = {key: described for key, (_, described, found) in chosen.items() if found.type == "kernel"}
+        stores = topology.stores(regions) if kernels else {}
+        for store in stores.values():
+            store["callers"] = callers(picture, kernels, store)
+        vpcs |= {each["vpc"] for each in stores.values()}
+        for identity in set(self.stores) - set(stores):
+            self.fleet.ask("close", name=identity)
+            self.stores.pop(identity)
+        described = topology.network(regions, vpcs, [each["address"] for each in self.plan.internet])
+        self.lay({**described, "stores": stores})
         for identity, (region, described, found) in chosen.items():
             state = described["State"]["Name"]
             if identity not in self.machines:
@@ -168,6 +184,15 @@ class Instances:
                     door.close()
                 self.leaving.append(machine)
                 machine.want("gone")
+        for identity, store in stores.items():
+            self.serve(identity, store)
+
+    def serve(self, identity: str, store: Mapping[str, Any]) -> None:
+        """A file system, at the addresses of its mount targets."""
+        facts = {"vpc": store["vpc"], "addresses": sorted(store["targets"])}
+        if self.stores.get(identity) != facts:
+            self.fleet.ask("store", name=identity, folder=str(self.workers.file_system(identity)), **facts)
+            self.stores[identity] = facts
 
     def lay(self, described: dict[str, Any]) -> None:
         """What packets between machines may take."""
@@ -187,10 +212,14 @@ class Instances:
         return {
             "machine": {
                 "name": described["InstanceId"],
-                "type": "container",
+                "type": found.type,
                 "addresses": [f"{described['PrivateIpAddress']}/{length}"],
                 "disk": found.disk,
-                "share": {STORES: str(self.workers.folder("file-systems"))},
+                **(
+                    {"layers": ["client"], "memory": found.memory}
+                    if found.type == "kernel"
+                    else {"share": {STORES: str(self.workers.folder("file-systems"))}}
+                ),
             },
             "subnet": described["SubnetId"],
             "namespace": described["VpcId"],
@@ -206,6 +235,8 @@ class Instances:
             if machine is None:
                 return None
             machine.await_running()
+            if machine.is_kernel:
+                self.look()  # what it mounts may have become available just now
             with tempfile.TemporaryDirectory(dir=self.workers.folder("bundles")) as folder:
                 return self.carry_out(machine, order, bundle, Path(folder))
         except (hosts.Mistake, Refusal, Problem, network.Barred, Failed) as error:
@@ -223,7 +254,8 @@ class Instances:
     def carry_out(self, machine: Machine, order: Order, bundle: bytes, folder: Path) -> tuple[int, str, str]:
         playbook, extra = order.value("PlaybookFile"), order.value("ExtraVariables")
         unpack(bundle, folder / "bundle")
-        entry = self.plan.entry(playbook)
+        # A kernel of its own does all of it.
+        entry = {} if machine.is_kernel else self.plan.entry(playbook)
         facts: dict[str, Any] = {
             **{key: each for name in entry.get("vars_files", []) for key, each in yaml_of(folder / "bundle" / name).items()},
             **hosts.extra_variables(extra),
@@ -273,6 +305,18 @@ class Instances:
             for door in machine.doors.values():
                 door.close()
         self.fleet.stop()
+
+
+def callers(picture: Picture, instances: Mapping[str, Mapping[str, Any]], store: Mapping[str, Any]) -> list[list[str]]:
+    """Which of these instances the network lets reach which mount target of a file system: pairs of addresses."""
+    found = []
+    for identity, described in instances.items():
+        interface = picture.network.names.get(identity, ("",))[0]
+        for address in store["targets"]:
+            with contextlib.suppress(network.Barred):
+                network.take(picture, interface, address, NFS)
+                found.append([described["PrivateIpAddress"], address])
+    return sorted(found)
 
 
 def user_data(region: str, identity: str) -> str:

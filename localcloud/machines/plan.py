@@ -5,15 +5,19 @@ and the YAML files of the bundle that `vars_files` names, as in localcloud/datap
 
     machines:
       - tags: {Role: web}             # an instance is what the first entry says whose tags it has; without one it is no machine
-        names: ".*"                   # and whose tag Name this expression is found in
+        names: ".*"                   # and in whose tag Name this expression is found, or each of a list
+        type: container               # or kernel: on a kernel of its own, which mounts file systems itself
         disk: 8192                    # MB that it may write, in memory
+        memory: 320                   # MB that a kernel has
     internet:                         # what serves HTTP in the internet
       - {address: 198.51.100.10, port: 80, folder: /srv/mirror}
     playbooks:
       - playbook: web.yml             # of AWS-ApplyAnsiblePlaybooks
         vars_files: [vars.yml]
-        mounts: {/srv/site: "{{ mount_target_address }}"}   # of EFS, which a machine has no kernel of its own to mount with
-        options: [--skip-tags, mount] # of ansible-playbook, beyond those that the document gives
+        # For a container, which has no kernel of its own to mount EFS with: what is mounted for it, and options of ansible-playbook,
+        # beyond those that the document gives.
+        mounts: {/srv/site: "{{ mount_target_address }}"}
+        options: [--skip-tags, mount]
 """
 
 from __future__ import annotations
@@ -32,10 +36,11 @@ from localcloud.dataplane import hosts
 from localcloud.dataplane.hosts import Mistake
 
 KEYS = {
-    "machines": {"tags", "names", "disk"},
+    "machines": {"tags", "names", "type", "disk", "memory"},
     "internet": {"address", "port", "folder"},
     "playbooks": {"playbook", "vars_files", "mounts", "options"},
 }
+TYPES = ("container", "kernel")
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,13 @@ class Kind:
     """A kind of machine, and the instances that are of it."""
 
     tags: Mapping[str, str]
-    names: re.Pattern[str]
+    names: tuple[re.Pattern[str], ...]
+    type: str = "container"
     disk: int = 8192
+    memory: int = 320
 
     def fits(self, tags: Mapping[str, str]) -> bool:
-        return self.tags.items() <= tags.items() and bool(self.names.search(tags.get("Name", "")))
+        return self.tags.items() <= tags.items() and all(each.search(tags.get("Name", "")) for each in self.names)
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,16 @@ def read(path: Path) -> Plan:
 
 
 def kind(entry: Mapping[str, Any], path: Path) -> Kind:
+    asked = entry.get("names") or ""
     try:
-        names = re.compile(str(entry.get("names") or ""))
+        names = tuple(re.compile(str(each)) for each in (asked if isinstance(asked, list) else [asked]))
     except re.error as error:
         raise Mistake(f"{path}: names {entry['names']}: {error}") from error
+    made = str(entry.get("type", Kind.type))
+    if made not in TYPES:
+        raise Mistake(f"{path}: machines has no type {made}, but {' and '.join(TYPES)}")
     tags = {str(key): str(value) for key, value in (entry.get("tags") or {}).items()}
-    return Kind(tags, names, int(entry.get("disk", Kind.disk)))
+    return Kind(tags, names, made, int(entry.get("disk", Kind.disk)), int(entry.get("memory", Kind.memory)))
 
 
 def mounts(entry: hosts.Entry, facts: Mapping[str, Any]) -> dict[str, str]:

@@ -17,8 +17,19 @@ def every(regions: Regions, part: str) -> Iterator[Described]:
         yield from parts.get(part, [])
 
 
+def stores(regions: Regions) -> dict[str, dict[str, Any]]:
+    """File systems that can be mounted: VPC, and the subnets of the mount targets' addresses."""
+    vpcs = {each["SubnetId"]: each["VpcId"] for each in every(regions, "subnets")}
+    found: dict[str, dict[str, Any]] = {}
+    for target in every(regions, "mount_targets"):
+        if target["LifeCycleState"] == "available" and target["SubnetId"] in vpcs:
+            store = found.setdefault(target["FileSystemId"], {"vpc": vpcs[target["SubnetId"]], "targets": {}})
+            store["targets"][target["IpAddress"]] = target["SubnetId"]
+    return found
+
+
 def network(regions: Regions, vpcs: Collection[str], internet: Iterable[str]) -> dict[str, Any]:
-    """Of these VPCs. internet: addresses of what is there."""
+    """Of these VPCs, without stores. internet: addresses of what is there."""
     addresses = {each["NetworkInterfaceId"]: each["PrivateIpAddress"] for each in every(regions, "network_interfaces")}
     addresses |= {
         each["InstanceId"]: each["PrivateIpAddress"]
@@ -47,7 +58,7 @@ def network(regions: Regions, vpcs: Collection[str], internet: Iterable[str]) ->
         if each["Status"]["Code"] == "active"
     }
     inside = {key: ends for key, ends in peerings.items() if set(ends) <= set(found)}
-    return {"vpcs": found, "peerings": inside, "internet": sorted(internet)}
+    return {"vpcs": found, "peerings": inside, "stores": {}, "internet": sorted(internet)}
 
 
 def table_of(subnet: Described, tables: Sequence[Described]) -> Described | None:

@@ -20,6 +20,7 @@ from machines import network
 FILE = """
 machines:
   - tags: {Role: nat}
+  - {tags: {Role: web}, names: ["^web", "{{ environ.KERNELS }}"], type: kernel, memory: 200}
   - {tags: {Role: web}, names: "{{ environ.NAMES | default('') }}", disk: 300}
 internet:
   - {address: 198.51.100.10, port: 80, folder: "{{ here }}/www"}
@@ -33,12 +34,17 @@ playbooks:
 
 def test_the_file_says_which_instances_are_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAMES", "-a1$")
+    monkeypatch.setenv("KERNELS", "-a2$")
     (tmp_path / "machines.yml").write_text(FILE)
     found = plan.read(tmp_path / "machines.yml")
     nat, web = found.kind({"Role": "nat", "Name": "x"}), found.kind({"Role": "web", "Name": "web-a1"})
     assert nat
     assert web
-    assert (nat.disk, web.disk) == (8192, 300)
+    assert (nat.type, nat.disk, web.type, web.disk) == ("container", 8192, "container", 300)
+    kernel = found.kind({"Role": "web", "Name": "web-a2"})
+    assert kernel
+    assert (kernel.type, kernel.disk, kernel.memory) == ("kernel", 8192, 200)
+    assert found.kind({"Role": "web", "Name": "other-web-a2"}) is None, "each expression must be found"
     assert found.kind({"Role": "web", "Name": "web-b1"}) is None
     assert found.kind({"Role": "web"}) is None
     assert found.kind({}) is None
@@ -56,7 +62,8 @@ def test_the_file_says_which_instances_are_machines(tmp_path: Path, monkeypatch:
         ("machines: []", "must be a mapping that has machines"),
         ("{machines: [{tag: {}}]}", "machines has no tag"),
         ("{machines: [{tags: {}}], hosts: []}", "has no hosts"),
-        ("{machines: [{type: cloud}]}", "machines has no type"),
+        ("{machines: [{kind: cloud}]}", "machines has no kind"),
+        ("{machines: [{type: cloud}]}", "no type cloud, but container and kernel"),
         ("{machines: [{names: '('}]}", r"names \(:"),
         ("{machines: [{tags: {}}], internet: [{folder: '{{ nothing }}'}]}", "nothing"),
     ],
@@ -124,6 +131,7 @@ def test_the_networks_are_those_that_are_described() -> None:
             },
         },
         "peerings": {"pcx-1": ["vpc-1", "vpc-2"]},
+        "stores": {},
         "internet": ["198.51.100.10"],
     }  # fmt: skip
     alone = topology.network({"us-east-1": home, "us-west-2": away}, {"vpc-2"}, [])
@@ -134,11 +142,37 @@ def test_links_between_namespaces_share_no_address() -> None:
     found = [address for number in range(300) for address in network.ends(number)]
     assert len(set(found)) == 600
     assert found[:2] == ["169.254.0.1", "169.254.0.2"]
-    rules = network.translation({"54.0.0.1": "10.1.0.10", "54.0.0.2": "10.1.0.11"})
+    rules = network.rules(
+        {"54.0.0.1": "10.1.0.10", "54.0.0.2": "10.1.0.11"}, [["10.1.0.11", "10.1.1.20"], ["10.2.0.10", "10.1.1.20"]]
+    )
     assert "{ 54.0.0.1 : 10.1.0.10, 54.0.0.2 : 10.1.0.11 }" in rules
     assert "{ 10.1.0.10 : 54.0.0.1, 10.1.0.11 : 54.0.0.2 }" in rules
     assert re.search(r"set senders .*\{ 10.1.0.10, 10.1.0.11 \}", rules)
-    assert "elements" not in network.translation({}), "nft takes no empty list"
+    assert re.search(r"set callers .*\{ 10.1.0.11 . 10.1.1.20, 10.2.0.10 . 10.1.1.20 \}", rules)
+    assert "elements" not in network.rules({}, []), "nft takes no empty list"
+
+
+def test_stores_are_at_the_mount_targets_that_are_available() -> None:
+    def target(system: str, address: str, subnet: str, state: str = "available") -> dict[str, str]:
+        return {"FileSystemId": system, "IpAddress": address, "SubnetId": subnet, "LifeCycleState": state}
+
+    home: dict[str, list[dict[str, Any]]] = {
+        "subnets": [{"SubnetId": "a", "VpcId": "vpc-1"}, {"SubnetId": "b", "VpcId": "vpc-1"}],
+        "mount_targets": [
+            target("fs-1", "10.1.0.20", "a"),
+            target("fs-1", "10.1.1.20", "b"),
+            target("fs-2", "10.1.0.21", "a", "creating"),
+            target("fs-3", "10.9.0.20", "deleted with its VPC"),
+        ],
+    }
+    away = {
+        "subnets": [{"SubnetId": "far", "VpcId": "vpc-2"}],
+        "mount_targets": [target("fs-4", "10.2.0.20", "far")],
+    }
+    assert topology.stores({"us-east-1": home, "us-west-2": away}) == {
+        "fs-1": {"vpc": "vpc-1", "targets": {"10.1.0.20": "a", "10.1.1.20": "b"}},
+        "fs-4": {"vpc": "vpc-2", "targets": {"10.2.0.20": "far"}},
+    }
 
 
 @pytest.mark.parametrize("answer", [(0, "done", ""), (2, "PLAY RECAP", "no way")])
