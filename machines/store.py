@@ -16,8 +16,8 @@ from . import image
 from .isolated import RUN
 from .machine import Failed, Machine, gone, ip, wait
 from .namespaces import within
+from .network import NFS
 
-PORT = 2049
 READY_SECONDS = 60
 # Nothing is remembered of files, for others write them too. Nobody was here before who could reclaim anything.
 CONFIGURATION = """
@@ -78,7 +78,7 @@ class Store(Machine):
 
     def serves(self):
         try:
-            within(self.name, lambda: socket.create_connection(("127.0.0.1", PORT), timeout=1)).close()
+            within(self.name, lambda: socket.create_connection(("127.0.0.1", NFS), timeout=1)).close()
         except OSError:
             return False
         return True

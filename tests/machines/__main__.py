@@ -3,6 +3,7 @@
 python -m tests.machines start SCENARIO.json
 python -m tests.machines apply SCENARIO.json
 python -m tests.machines stop
+python -m tests.machines run NAME SCRIPT
 
 SCENARIO: {"machines": [descriptions], "hosts": [names], "playbook": …, "variables": {…}, "core": …, "extra": …, "options": […]}
 """
@@ -31,6 +32,13 @@ def stop():
         machine.load(name).stop()
 
 
+def run(name, script):
+    done = machine.load(name).run(script, check=False)
+    print(done.stdout, end="")
+    print(done.stderr, end="", file=sys.stderr)
+    sys.exit(done.rc)
+
+
 def apply_all(scenario):
     asked = json.loads(Path(scenario).read_text())
 
@@ -55,5 +63,5 @@ def apply_all(scenario):
 
 
 if __name__ == "__main__":
-    verbs: dict[str, Callable[..., None]] = {"start": start, "stop": stop, "apply": apply_all}
+    verbs: dict[str, Callable[..., None]] = {"start": start, "stop": stop, "run": run, "apply": apply_all}
     verbs[sys.argv[1]](*sys.argv[2:])

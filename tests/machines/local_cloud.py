@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,42 +16,55 @@ import pytest
 
 from machines.isolated import RUN
 
-from ..fabric.topology import states
+from ..fabric.topology import AWAY, states
 from ..integration.api_client import HOME, Browser, chat, way
 from ..integration.playbooks import Cloud, Run
 from ..ports import free_port
 from ..waiting import until
-from .interrupted import traces
+from .interrupted import PROJECT, traces
 
 MACHINES = ["-i", "inventories/local.yml", "-i", "inventories/machines.yml"]
-NAMES = (
-    "nat-zone-a$|-zone-a-a1$"  # a NAT instance and a worker of each kind; the others are processes, on the same store
-)
-KINDS = ("chat", "llm", "scoring")
+# NAT instances, two workers with kernels of their own, one in each zone, and one that is a container; the others are processes, on the same store.
+NAMES = "nat-zone-.$|-chat-zone-.-a1$|-scoring-zone-a-a1$"
+WORKERS = {"kernel": "chat-zone-a-a1", "far": "chat-zone-b-a1", "container": "scoring-zone-a-a1"}
 INTERNET = "198.51.100.10"
+NATS = [{"Name": "tag:Component", "Values": ["nat"]}]
 
 
 class Inside:
     """A machine, from the system that it runs on."""
 
-    def __init__(self, identity: str) -> None:
+    def __init__(self, cloud: Cloud, identity: str, region: str) -> None:
+        self.cloud = cloud
         self.identity = identity
-
-    @property
-    def leader(self) -> str:
-        """The container's first process."""
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                if f"--machine={self.identity}" in path.read_text().split("\0"):
-                    return (path.parent / "task" / path.parent.name / "children").read_text().split()[0]
-        raise AssertionError(f"{self.identity} is no machine that runs")
+        self.region = region
 
     def run(self, script: str) -> str:
-        leader = self.leader
-        command = ["nsenter", "--all", f"--target={leader}", f"--wd=/proc/{leader}/root", "--", "sh", "-c", script]
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+        done = self.execute(script)
         return (done.stdout + done.stderr).strip()
+
+    def execute(self, script: str) -> subprocess.CompletedProcess[str]:
+        """By the means of the process that directs all machines."""
+        asked = [sys.executable, "-m", "tests.machines", "run", self.identity, script]
+        inside = ["nsenter", "--all", f"--target={fleet(self.cloud)}", f"--wd={PROJECT}", "--"]
+        return subprocess.run([*inside, *asked], capture_output=True, text=True, check=False, timeout=120)
+
+    @property
+    def runs(self) -> bool:
+        try:
+            return self.execute("true").returncode == 0
+        except AssertionError:
+            return False
+
+
+def fleet(cloud: Cloud) -> int:
+    """The process that directs all machines."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_text().split("\0")
+            if words[1:3] == ["-m", "machines.fleet"] and f"{cloud.home}" in (path.parent / "environ").read_text():
+                return int(path.parent.name)
+    raise AssertionError("there are no machines")
 
 
 @pytest.fixture(scope="module")
@@ -72,21 +86,22 @@ def deployed(cloud: Cloud) -> Run:
 
 @pytest.fixture(scope="module")
 def machines(cloud: Cloud, deployed: Run) -> dict[str, Inside]:
-    """By what the instances are: nat, or the kind of worker."""
-    found = cloud.client("ec2", HOME).describe_instances(
-        Filters=[{"Name": "tag:Name", "Values": ["lks-nat-zone-a", "lks-worker-*-zone-a-a1"]}]
-    )
-    described = [each for reservation in found["Reservations"] for each in reservation["Instances"]]
-    tags = {each["InstanceId"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in described}
-    return {each.get("Kind", "nat"): Inside(identity) for identity, each in tags.items()}
+    """By what they are here: nat, and those of WORKERS."""
+    names = {"nat": "lks-nat-zone-a", **{key: f"lks-worker-{name}" for key, name in WORKERS.items()}}
+    found = {}
+    for key, name in names.items():
+        region = AWAY if "-zone-b" in name else HOME
+        described = cloud.client("ec2", region).describe_instances(Filters=[{"Name": "tag:Name", "Values": [name]}])
+        found[key] = Inside(cloud, described["Reservations"][0]["Instances"][0]["InstanceId"], region)
+    return found
 
 
-def result(cloud: Cloud, name: str, instance: str) -> tuple[str, str]:
+def result(cloud: Cloud, name: str, machine: Inside) -> tuple[str, str]:
     """Status and output of an association's newest execution on an instance; of the output, all that is kept in the bucket."""
-    ssm, s3 = cloud.client("ssm", HOME), cloud.client("s3", HOME)
+    ssm, s3 = cloud.client("ssm", machine.region), cloud.client("s3", HOME)
     listed = ssm.list_associations()["Associations"]
     identity = next(each["AssociationId"] for each in listed if each["AssociationName"] == name)
-    told = ssm.describe_instance_associations_status(InstanceId=instance)["InstanceAssociationStatusInfos"]
+    told = ssm.describe_instance_associations_status(InstanceId=machine.identity)["InstanceAssociationStatusInfos"]
     found = next(each for each in told if each["AssociationId"] == identity)
     bucket, _, folder = found["OutputUrl"]["S3OutputUrl"]["OutputUrl"].partition(".amazonaws.com/")[2].partition("/")
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", [])]
@@ -96,44 +111,80 @@ def result(cloud: Cloud, name: str, instance: str) -> tuple[str, str]:
 
 
 def test_the_roles_are_applied_on_machines(cloud: Cloud, machines: dict[str, Inside]) -> None:
-    assert set(machines) == {"nat", *KINDS}
-    for kind in KINDS:
-        worker = machines[kind]
-        status, said = result(cloud, f"lks-worker-{kind}-zone-a", worker.identity)
+    for key, name in WORKERS.items():
+        worker = machines[key]
+        status, said = result(cloud, f"lks-worker-{name.rpartition('-')[0]}", worker)
         assert status == "Success", said
         assert re.search(r"PLAY RECAP .*\nlocalhost +: ok=\d+ +changed=\d+ .* failed=0", said), said
+        assert ("TASK [efs_mount : Mount]" in said) == (key != "container"), said
         assert worker.run("systemctl is-active ollama share.mount") == "active\nactive"
         unit = worker.run("systemctl show --property=User,NoNewPrivileges,ProtectSystem ollama")
         assert set(unit.splitlines()) == {"User=ollama", "NoNewPrivileges=yes", "ProtectSystem=strict"}
         assert worker.run("stat --format=%U /proc/$(systemctl show --property=MainPID --value ollama)") == "ollama"
         assert "orca-mini" in worker.run("ls /share/models/manifests/registry.ollama.ai/library")
-    status, said = result(cloud, "lks-nat-zone-a", machines["nat"].identity)
+    status, said = result(cloud, "lks-nat-zone-a", machines["nat"])
     assert status == "Success", said
     rules = machines["nat"].run("iptables --table nat --list-rules")
     assert "-s 172.32.1.0/25 -o eth0 -j MASQUERADE" in rules, rules
     assert machines["nat"].run("cat /proc/sys/net/ipv4/ip_forward") == "1"
 
 
+def test_kernels_mount_the_store_by_nfs_from_its_mount_targets(cloud: Cloud, machines: dict[str, Inside]) -> None:
+    efs, ec2 = cloud.client("efs", HOME), cloud.client("ec2", HOME)
+    (system,) = efs.describe_file_systems()["FileSystems"]
+    targets = efs.describe_mount_targets(FileSystemId=system["FileSystemId"])["MountTargets"]
+    instance = ec2.describe_instances(InstanceIds=[machines["kernel"].identity])["Reservations"][0]["Instances"][0]
+    (near,) = [each["IpAddress"] for each in targets if each["SubnetId"] == instance["SubnetId"]]
+    mounted = "findmnt --noheadings --output FSTYPE,SOURCE /share"
+    assert machines["kernel"].run(mounted).split() == ["nfs4", f"{near}:/"]
+    kind, source = machines["far"].run(mounted).split()
+    assert kind == "nfs4"
+    assert source in {f"{each['IpAddress']}:/" for each in targets}, "by way of the peering"
+    options = machines["far"].run("findmnt --noheadings --output OPTIONS /share").split(",")
+    assert {"vers=4.1", "hard", "noresvport", "rsize=1048576"} <= set(options)
+    for writer in WORKERS:
+        machines[writer].run(f"echo {writer} > /share/from-{writer}")
+    for reader in WORKERS:
+        assert machines[reader].run("cd /share && cat from-container from-far from-kernel").split() == sorted(WORKERS)
+    machines["far"].run("rm /share/from-*")
+
+
+def test_security_groups_judge_who_reaches_the_store(cloud: Cloud, machines: dict[str, Inside]) -> None:
+    ec2 = cloud.client("ec2", HOME)
+    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["lks-sg-efs"]}])[
+        "SecurityGroups"
+    ]
+    target = machines["kernel"].run("findmnt --noheadings --output SOURCE /share").partition(":")[0]
+    knock = f"timeout 3 bash -c '</dev/tcp/{target}/2049' && echo through"
+    assert machines["kernel"].run(knock) == "through"
+    assert machines["container"].run(knock) == "", "it has the store without a connection of its own"
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    try:
+        until(lambda: machines["kernel"].run(knock) != "through", "the end of new connections")
+    finally:
+        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    until(lambda: machines["kernel"].run(knock) == "through", "new connections")
+
+
 def test_private_hosts_reach_the_internet_through_the_nat(cloud: Cloud, machines: dict[str, Inside]) -> None:
-    """What they were configured with came that way: the server there saw the NAT instance's public address alone."""
-    instance = cloud.client("ec2", HOME).describe_instances(InstanceIds=[machines["nat"].identity])
-    public = instance["Reservations"][0]["Instances"][0]["PublicIpAddress"]
-    fleet = next(
-        path.parent for path in Path("/proc").glob("[0-9]*/cmdline")
-        if b"machines.fleet" in path.read_bytes() and b"unshare" in path.read_bytes()
-        and f"{cloud.home}".encode() in (path.parent / "environ").read_bytes()
-    )  # fmt: skip
-    seen = (fleet / "root" / RUN.relative_to("/") / f"internet-{INTERNET}.log").read_text()
-    assert {line.split()[0] for line in seen.splitlines() if '"GET ' in line} == {public}, seen
+    """What they were configured with came that way: the server there saw the NAT instances' public addresses alone."""
+    public = {
+        instance["PublicIpAddress"]
+        for region in (HOME, AWAY)
+        for each in cloud.client("ec2", region).describe_instances(Filters=NATS)["Reservations"]
+        for instance in each["Instances"]
+    }
+    seen = (Path(f"/proc/{fleet(cloud)}/root") / RUN.relative_to("/") / f"internet-{INTERNET}.log").read_text()
+    assert {line.split()[0] for line in seen.splitlines() if '"GET ' in line} == public, seen
     fetch = f"import urllib.request as r; print(r.urlopen('http://{INTERNET}/', timeout=5).status)"
-    assert machines["chat"].run(f'python3 -c "{fetch}"') == "200"
+    assert machines["kernel"].run(f'python3 -c "{fetch}"') == "200"
     assert (
         machines["nat"].run(
             "iptables --table nat --list-rules | grep MASQUERADE | sed s/-A/-D/ | xargs -L1 iptables --table nat"
         )
         == ""
     )
-    assert "timed out" in machines["chat"].run(f'python3 -c "{fetch}"')
+    assert "timed out" in machines["kernel"].run(f'python3 -c "{fetch}"')
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +209,7 @@ def test_a_chat_travels_into_a_machine(cloud: Cloud, user: Browser, machines: di
         assert found.whole
         return str(way(cloud, found.id)[-1]["name"])
 
-    machine = machines["chat"]
+    machine = machines["kernel"]
     assert machine.identity in {answered() for _ in range(4)}, "its backup and it take turns"
     machine.run("systemctl stop ollama")
     health = cloud.client("elbv2", HOME)
@@ -176,20 +227,20 @@ def test_a_chat_travels_into_a_machine(cloud: Cloud, user: Browser, machines: di
 
 
 def test_an_instance_that_was_stopped_comes_back_as_it_was(cloud: Cloud, machines: dict[str, Inside]) -> None:
-    ec2, worker = cloud.client("ec2", HOME), machines["scoring"]
-    worker.run("touch /root/kept")
-    ec2.stop_instances(InstanceIds=[worker.identity])
-    until(lambda: not running(worker), "its end")
-    ec2.start_instances(InstanceIds=[worker.identity])
-    until(lambda: running(worker) and worker.run("systemctl is-active ollama") == "active", "the worker")
-    assert worker.run("ls /root/kept") == "/root/kept"
-
-
-def running(machine: Inside) -> bool:
-    try:
-        return bool(machine.leader)
-    except (AssertionError, IndexError, OSError):
-        return False
+    """With its mount, if it has a kernel."""
+    stopped = [machines["container"], machines["far"]]
+    for worker in stopped:
+        worker.run("touch /root/kept")
+        cloud.client("ec2", worker.region).stop_instances(InstanceIds=[worker.identity])
+    until(lambda: not any(worker.runs for worker in stopped), "their end")
+    for worker in stopped:
+        cloud.client("ec2", worker.region).start_instances(InstanceIds=[worker.identity])
+    until(
+        lambda: all(each.run("systemctl is-active ollama share.mount") == "active\nactive" for each in stopped),
+        "the workers",
+    )
+    assert [worker.run("ls /root/kept") for worker in stopped] == ["/root/kept"] * 2
+    assert machines["far"].run("findmnt --noheadings --output FSTYPE /share") == "nfs4"
 
 
 def test_a_second_run_changes_nothing_and_applies_nothing_again(cloud: Cloud, machines: dict[str, Inside]) -> None:
@@ -208,9 +259,17 @@ def test_a_second_run_changes_nothing_and_applies_nothing_again(cloud: Cloud, ma
     assert executions() == before
 
 
+def test_a_terminated_instance_is_gone(cloud: Cloud, machines: dict[str, Inside]) -> None:
+    worker = machines["far"]
+    cloud.client("ec2", worker.region).terminate_instances(InstanceIds=[worker.identity])
+    place = Path(f"/proc/{fleet(cloud)}/root") / RUN.relative_to("/") / "machines" / worker.identity
+    until(lambda: not place.exists(), "its end")
+    assert not worker.runs
+
+
 def test_nothing_is_left_behind(cloud: Cloud, machines: dict[str, Inside], before: dict[str, Any]) -> None:
     """Neither of a cloud that is killed. What `stop` has to do after that is nothing."""
     os.kill(cloud.control("health")["pid"], signal.SIGKILL)
-    until(lambda: traces() == before and not any(running(each) for each in machines.values()), "the end of it all", 30)
+    until(lambda: traces() == before and not any(each.runs for each in machines.values()), "the end of it all", 30)
     cloud.stop()
     assert traces() == before

@@ -11,7 +11,7 @@ import pytest
 
 from machines import machine as machines
 from machines.machine import wait
-from machines.network import INTERNET, Network
+from machines.network import INTERNET, NFS, Network
 
 SERVER = "198.51.100.10"
 PEER = ["10.10.0.0/23", "peering", "pcx-1"]
@@ -33,6 +33,13 @@ DESCRIBED: dict[str, Any] = {
         },
     },
     "peerings": {"pcx-1": ["vpc-a", "vpc-b"]},
+    "stores": {
+        "fs-1": {
+            "vpc": "vpc-a",
+            "targets": {"172.32.1.100": "private", "172.32.0.100": "public"},
+            "callers": [["172.32.1.20", "172.32.1.100"], ["10.10.1.20", "172.32.0.100"]],
+        }
+    },
     "internet": [SERVER],
 }
 TELL = """
@@ -109,3 +116,38 @@ def test_a_change_of_routes_counts_at_once(network: Network, hosts: dict[str, ma
     assert ask(hosts["worker"], "10.10.1.20") == ""
     network.become(DESCRIBED)
     assert ask(hosts["far"], "172.32.1.20") == "10.10.1.20"
+
+
+KNOCK = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
+
+
+def gets_through(host: machines.Machine, address: str, port: int = NFS) -> bool:
+    return bool(host.run("python3", "-c", KNOCK, address, str(port), check=False).rc == 0)
+
+
+def test_a_store_is_reached_by_its_callers_from_their_subnets(
+    network: Network, hosts: dict[str, machines.Machine]
+) -> None:
+    """At each of its addresses, by those and at that port alone; also by way of a peering."""
+    bridge, own = network.store("fs-1")
+    addresses = [f"{own}/30", "172.32.1.100/32", "172.32.0.100/32"]
+    command = ["python3", "-c", TELL.replace("80", f"{NFS}")]
+    store = machines.make(
+        {"name": "fs-1", "type": "namespace", "addresses": addresses, "bridge": ["vpc-a", bridge], "command": command}
+    )
+    store.start()
+    try:
+        wait("the store", lambda: gets_through(hosts["worker"], "172.32.1.100"))
+        assert gets_through(hosts["far"], "172.32.0.100")
+        assert not gets_through(hosts["worker"], "172.32.0.100")
+        assert not gets_through(hosts["far"], "172.32.1.100")
+        assert not gets_through(hosts["nat"], "172.32.0.100")
+        changed = copy.deepcopy(DESCRIBED)
+        changed["stores"]["fs-1"]["callers"] = [["172.32.0.10", "172.32.0.100"]]
+        network.become(changed)
+        assert gets_through(hosts["nat"], "172.32.0.100")
+        assert not gets_through(hosts["worker"], "172.32.1.100")
+        network.become(DESCRIBED)
+        assert gets_through(hosts["worker"], "172.32.1.100")
+    finally:
+        store.stop()
