@@ -11,16 +11,15 @@ import pytest
 
 from machines.isolated import why_not
 
-from .scenarios import NAMES, PROJECT
+from .scenarios import FILES, PROJECT, SCENARIOS
 
 # In continuous integration nothing is skipped: what is missing there is a failure, and named.
 LACKING = "" if os.environ.get("CI") else why_not()
 
 
 @pytest.mark.skipif(bool(LACKING), reason=f"no machines are booted: {LACKING}")
-@pytest.mark.parametrize("name", NAMES)
-def test_scenario(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.machines.scenarios", "--short", name], cwd=PROJECT, capture_output=True, text=True
-    )
+@pytest.mark.parametrize("names", [*([name] for name in FILES), SCENARIOS], ids=" ".join)
+def test_scenarios(names: list[str]) -> None:
+    command = [sys.executable, "-m", "tests.machines.scenarios", "--short", *names]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
