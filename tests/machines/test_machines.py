@@ -18,6 +18,7 @@ LACKING = "" if os.environ.get("CI") else why_not()
 
 
 @pytest.mark.skipif(bool(LACKING), reason=f"no machines are booted: {LACKING}")
+@pytest.mark.timeout(3000)  # with an image that is made first, beside other tests
 @pytest.mark.parametrize("names", [*([name] for name in FILES), SCENARIOS], ids=" ".join)
 def test_scenarios(names: list[str]) -> None:
     command = [sys.executable, "-m", "tests.machines.scenarios", "--short", *names]
