@@ -21,6 +21,7 @@ LEAST = 40
 ID = re.compile(r"\b[a-z]+-[0-9a-f]{8,17}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bA[A-Z0-9]{19,20}\b")
 OTHER = re.compile(
     r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|\+\d\d:?\d\d)?|\b\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT|127\.0\.0\.1:\d+|Signature=[^&]+&Expires=\d+"
+    r"|(?<=X-Amz-Date=)\w{16}\b|(?<=X-Amz-Signature=)[0-9a-f]{64}\b"
     r"|(?<=secret:side-)\w{6}\b|(?<=side-Queue-)\w{12}\b|(?<=net/side-net/)[0-9a-f]{16}\b|(?<=targetgroup/side/)[0-9a-f]{16}\b"
 )
 DRAWN = {
