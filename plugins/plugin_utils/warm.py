@@ -43,7 +43,7 @@ from ansible.plugins.loader import (
     test_loader,
 )
 from ansible.utils.collection_loader import AnsibleCollectionConfig
-from ansible_collections.lks.llm.plugins.plugin_utils import warm_templates
+from ansible_collections.lks.llm.plugins.plugin_utils import warm_pages, warm_templates
 
 PROFILE = "legacy"  # how module arguments and results are written, unless a module says otherwise; none of AWS's does
 OLDEST, NEWEST = (2, 17), (2, 22)  # ansible-core versions, the newest excluded, of which the following is known to hold
@@ -71,6 +71,7 @@ ALSO = (
     "ansible.module_utils._internal._json._profiles._module_legacy_c2m",
     "ansible.module_utils._internal._json._profiles._module_legacy_m2c",
 )
+BUILTIN = "ansible.builtin"
 SIZE = struct.Struct("!Q")
 
 
@@ -164,6 +165,7 @@ def load_ahead(filters: list[str]) -> None:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    warm_pages.gather()
     os.register_at_fork(after_in_child=_look_for_no_garbage)
 
 
@@ -238,7 +240,9 @@ def eligible(action: ActionBase, name: str, task_vars: dict) -> Module | None:
         return None
     path = Path(found.plugin_resolved_path)
     relative = path.relative_to(next(parent for parent in path.parents if parent.name == "modules")).with_suffix("")
-    parts = ("ansible_collections", found.plugin_resolved_collection, "plugins", "modules", *relative.parts)
+    collection = found.plugin_resolved_collection
+    package = "ansible" if collection == BUILTIN else f"ansible_collections.{collection}.plugins"
+    parts = (package, "modules", *relative.parts)
     environment: dict = {}
     action._compute_environment_string(environment)
     if any(key.startswith(STARTING) for key in environment):

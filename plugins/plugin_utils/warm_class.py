@@ -19,6 +19,9 @@ from typing import Any
 from ansible.plugins.loader import action_loader
 from ansible_collections.lks.llm.plugins.plugin_utils import warm
 
+# Of Ansible's own action plugins those that do little but run one module. C(shell) uses that of C(command).
+OF_BUILTIN = ("async_status", "command")
+
 
 def adopt(collections: list[str]) -> None:
     """Lets the action plugins of these collections run their modules warm: those of modules that read files here, such as s3_object."""
@@ -27,8 +30,9 @@ def adopt(collections: list[str]) -> None:
             package = importlib.import_module(f"ansible_collections.{collection}.plugins.action")
         except ImportError:  # it has none, or is not there
             continue
-        for found in pkgutil.iter_modules(package.__path__):
-            plugin = action_loader.get(f"{collection}.{found.name}", class_only=True)
+        names = [found.name for found in pkgutil.iter_modules(package.__path__)]
+        for name in OF_BUILTIN if collection == warm.BUILTIN else names:
+            plugin = action_loader.get(f"{collection}.{name}", class_only=True)
             if plugin is not None:
                 setattr(sys.modules[plugin.__module__], plugin.__name__, warm_class(plugin))
 
