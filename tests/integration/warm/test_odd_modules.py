@@ -157,3 +157,37 @@ def test_what_cannot_run_warm_runs_the_ordinary_way(both):
     for ordinary, warm in zip(answers.ordinary, answers.warm, strict=True):
         assert {key: warm["result"].get(key) for key in kept} == {key: ordinary["result"].get(key) for key in kept}
         assert not warm["result"].get("failed")
+
+
+def test_modules_of_ansible_itself_run_warm_where_that_is_asked_for(both):
+    script = "cat; echo to stderr >&2; echo $CHOSEN in $PWD; exit 3"
+    tasks = [
+        {"name": "who", "ansible.builtin.shell": "tr '\\0' ' ' < /proc/$PPID/cmdline"},
+        {
+            "name": "command",
+            "ansible.builtin.command": {
+                "argv": ["sh", "-c", script],
+                "stdin": "{{ inventory_hostname }}",
+                "chdir": "/",
+            },
+            "environment": {"CHOSEN": "this"},
+            "ignore_errors": True,
+        },
+        {"name": "not there", "ansible.builtin.command": {"argv": ["/nowhere"]}, "ignore_errors": True},
+        {"name": "preview", "ansible.builtin.command": {"argv": ["touch", "/nowhere/x"]}, "check_mode": True},
+        {"name": "no need", "ansible.builtin.command": {"argv": ["false"], "creates": "/"}},
+        {"name": "stat", "ansible.builtin.stat": {"path": "/etc/passwd"}},
+        {"name": "wait", "ansible.builtin.command": {"argv": ["echo", "later"]}, "async": 60, "poll": 1},
+    ]
+    answers = both(tasks, environments={"warm": {"ANSIBLE_WARM_COLLECTIONS": "ansible.builtin"}})
+    for results, parent in ((answers.warm, "warm_helper.py"), (answers.ordinary, "AnsiballZ_command.py")):
+        for item in results:
+            if item["task"] == "who":
+                assert parent in item["result"].pop("stdout")
+            for drawn in ("stdout_lines", "ansible_job_id", "results_file"):
+                item["result"].pop(drawn, None)
+    assert comparable(answers.warm) == comparable(answers.ordinary)
+    by_name = {item["task"]: item["result"] for item in answers.warm if item["host"] == "b"}
+    assert by_name["command"]["stdout"] == "bthis in /"
+    assert by_name["command"]["rc"] == 3
+    assert by_name["wait"]["stdout"] == "later"
