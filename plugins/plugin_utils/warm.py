@@ -271,7 +271,10 @@ def run(job: dict, folder: str) -> dict:
             "module": job["module"].name,
             "profile": PROFILE,
             "arguments": _encode(job["arguments"]),
-            "environment": {**os.environ, **{key: to_text(value) for key, value in job["environment"].items()}},
+            "environment": {
+                **_environment(folder),
+                **{key: to_text(value) for key, value in job["environment"].items()},
+            },
             "folder": str(Path(folder).absolute()),
         }
     ).encode("utf-8", "surrogateescape")
@@ -304,6 +307,15 @@ def run(job: dict, folder: str) -> dict:
         "stderr": stderr,
         "stderr_lines": stderr.splitlines(),
     }
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """This process's environment as the shell hands it on that stands between Ansible and an ordinary module: it corrects PWD."""
+    environment = dict(os.environ)
+    with contextlib.suppress(OSError):
+        if "PWD" in environment and not Path(environment["PWD"]).samefile(folder):
+            environment["PWD"] = os.path.realpath(folder)
+    return environment
 
 
 def run_on(job: dict, folder: str) -> dict:
