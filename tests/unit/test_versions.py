@@ -80,4 +80,4 @@ def test_the_end_names_what_failed_and_how_to_run_it_again(monkeypatch, capsys):
     assert versions.main(["2.17", "2.18"]) == 1
     said = capsys.readouterr().out
     assert "  tests/b.py::breaks\n" in said
-    assert "again: .cache/versions/2.18/bin/pytest 'tests/b.py::fails[one]'" in said
+    assert "again: .cache/versions/2.18/bin/pytest -m '' 'tests/b.py::fails[one]'" in said
