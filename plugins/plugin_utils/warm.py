@@ -43,7 +43,7 @@ from ansible.plugins.loader import (
     test_loader,
 )
 from ansible.utils.collection_loader import AnsibleCollectionConfig
-from ansible_collections.lks.llm.plugins.plugin_utils import warm_pages, warm_templates
+from ansible_collections.lks.llm.plugins.plugin_utils import warm_templates
 
 PROFILE = "legacy"  # how module arguments and results are written, unless a module says otherwise; none of AWS's does
 OLDEST, NEWEST = (2, 17), (2, 22)  # ansible-core versions, the newest excluded, of which the following is known to hold
@@ -165,7 +165,6 @@ def load_ahead(filters: list[str]) -> None:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    warm_pages.gather()
     os.register_at_fork(after_in_child=_look_for_no_garbage)
 
 

@@ -53,7 +53,6 @@ FIRST = (
 )
 CONNECTIONS = "ansible_collections.amazon.aws.plugins.module_utils.botocore"  # where modules get their clients from
 CLIENTS = "ansible_collections.lks.llm.plugins.plugin_utils.warm_clients"
-PAGES = "ansible_collections.lks.llm.plugins.plugin_utils.warm_pages"
 UNSHARED = "_retry"  # of botocore's data files
 
 
@@ -201,13 +200,6 @@ def rehearse(models: Models) -> None:
     session.client("sts")
     for path in sorted(models.wanted):
         models.copy(path)
-
-
-def settle() -> None:
-    """Makes this process cheap to fork, as it is now."""
-    gc.collect()
-    gc.freeze()
-    importlib.import_module(PAGES).gather()
 
 
 class Child:
@@ -376,7 +368,8 @@ class Server:
                 with self.models.shared():
                     self.clients.fulfil(name)
         if not self.lessons:
-            settle()
+            gc.collect()
+            gc.freeze()
 
 
 def become(environment: dict[str, str]) -> None:
@@ -492,7 +485,8 @@ def main() -> None:
         load(CONNECTIONS)
         if CONNECTIONS in sys.modules:
             clients = importlib.import_module(CLIENTS).start(sys.modules[CONNECTIONS])
-    settle()
+    gc.collect()
+    gc.freeze()
     server = Server(socket.socket(fileno=os.dup(0)), models, clients)
     job = server.serve()
     if job is None:
