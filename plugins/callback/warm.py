@@ -24,7 +24,10 @@ requirements:
   - a system with fork, such as Linux or macOS
 options:
   collections:
-    description: Modules of these collections run warm.
+    description:
+      - Modules of these collections run warm.
+      - V(ansible.builtin) may be one of them. Of its modules those run warm that have no action plugin of their own, and C(command),
+        C(shell) and C(async_status).
     type: list
     elements: str
     default: [amazon.aws, community.aws, lks.llm]
