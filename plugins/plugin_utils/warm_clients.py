@@ -7,7 +7,7 @@
 
 Every module of amazon.aws, and every one built on it, gets its clients from one function (C(_boto3_conn)). What it returns depends on its
 arguments, the environment, the working directory and the AWS configuration files, and on nothing else as long as the credentials are plain
-ones. So a client that was asked for twice is made ahead, in the process that the modules are forked from. Each of them gets one that nobody
+ones. So a client that was asked for is made ahead for the next, in the process that the modules are forked from. Each of them gets one that nobody
 has used, as it would have made it; with anything but plain credentials it makes its own.
 """
 
@@ -63,7 +63,6 @@ class Clients:
         self.connect = connections._boto3_conn
         self.around: dict[str, tuple[dict[str, str], str]] = {}
         self.ahead: dict[tuple, list[Any]] = {}
-        self.times: Counter[tuple] = Counter()  # how often what is not there was asked for
         # Of a process that was forked: where it is, what it had to make itself, and how often it asked for each.
         self.where = ""
         self.made: set[str] = set()
@@ -76,9 +75,8 @@ class Clients:
         if len(self.around) > SURROUNDINGS:
             gone = next(iter(self.around))
             del self.around[gone]
-            for kept in (self.ahead, self.times):
-                for key in [key for key in kept if key[0] == gone]:
-                    del kept[key]
+            for key in [key for key in self.ahead if key[0] == gone]:
+                del self.ahead[key]
         return where
 
     def begin(self, where: str) -> None:
@@ -118,15 +116,14 @@ class Clients:
         return client
 
     def fulfil(self, wishes: str) -> None:
-        """In the helper: makes what processes had to make, once it has been asked for twice."""
+        """In the helper: makes what processes had to make."""
         where, wish, number = json.loads(wishes)
         if where not in self.around:
             return
         with self.being_in(where):
             key = (where, files(), wish)
-            self.times[key] += number
             there = self.ahead.setdefault(key, [])
-            while self.times[key] > 1 and len(there) < number:
+            while len(there) < number:
                 there.append(self.make(*json.loads(wish)))
 
     def make(self, agent: str, resource: str, region: str | None, endpoint: str | None, params: dict) -> Any:
