@@ -15,6 +15,7 @@ REPORT = """<testsuites><testsuite>
 <testcase file="tests/a.py" name="is[skipped]"><skipped/></testcase>
 <testcase file="tests/b.py" name="fails[one]"><failure/></testcase>
 <testcase file="tests/b.py" name="breaks"><error/></testcase>
+<testcase file="tests/c.py" name="tests.c"><error/></testcase>
 </testsuite></testsuites>"""
 
 
@@ -72,8 +73,8 @@ def test_where_there_is_no_python_a_version_is_left_out(project, monkeypatch, ca
 
 def test_the_end_names_what_failed_and_how_to_run_it_again(monkeypatch, capsys):
     counts, failed = versions.results(REPORT)
-    assert counts == {"passed": 1, "failed": 2, "skipped": 1}
-    assert failed == ["tests/b.py::fails[one]", "tests/b.py::breaks"]
+    assert counts == {"passed": 1, "failed": 3, "skipped": 1}
+    assert failed == ["tests/b.py::fails[one]", "tests/b.py::breaks", "tests/c.py"]
     outcomes = {"2.18": versions.Outcome("failed", "1 passed", failed), "2.17": versions.Outcome("passed", "4 passed")}
     monkeypatch.setattr(versions, "run", lambda core: outcomes[core.name])
     assert versions.main(["2.17"]) == 0

@@ -18,6 +18,7 @@ OTHERS = yaml.safe_load((Path(__file__).parent / "others.yml").read_text())
 SECRET = "hunter2-secret"
 LEAST = 40
 # What two clouds name differently: ids that they draw, each of which is the same one wherever it comes up again; and times, keys, addresses.
+# And tracebacks, which name the packed module ordinarily.
 ID = re.compile(r"\b[a-z]+-[0-9a-f]{8,17}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bA[A-Z0-9]{19,20}\b")
 OTHER = re.compile(
     r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|\+\d\d:?\d\d)?|\b\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT|127\.0\.0\.1:\d+|Signature=[^&]+&Expires=\d+"
@@ -25,7 +26,7 @@ OTHER = re.compile(
     r"|(?<=secret:side-)\w{6}\b|(?<=side-Queue-)\w{12}\b|(?<=net/side-net/)[0-9a-f]{16}\b|(?<=targetgroup/side/)[0-9a-f]{16}\b"
 )
 DRAWN = {
-    "RequestId", "access_key_id", "created_timestamp", "creation_time", "fingerprint", "group_id", "hosted_zone_id", "instance_profile_id", "last_modified_timestamp",
+    "RequestId", "access_key_id", "created_timestamp", "creation_time", "exception", "fingerprint", "group_id", "hosted_zone_id", "instance_profile_id", "last_modified_timestamp",
     "mac_address", "policy_id", "private_ip", "private_key", "public_ip", "request_id", "secret_access_key", "secret_key", "session_token", "user_id", "version_id",
     "x-amzn-requestid", "zone_id",
 }  # fmt: skip
