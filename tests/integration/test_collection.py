@@ -66,12 +66,14 @@ def test_the_site_is_built_and_removed_from_an_installed_collection(installed, t
         )
 
     try:
-        built = play("lks.llm.site", ANSIBLE_CALLBACKS_ENABLED="lks.llm.warm")  # by the one setting that it takes
+        # Warm by the one setting that it takes. In Ansible's ordinary way playbooks run in tests/integration/warm/test_same_playbooks.py.
+        warm = {"ANSIBLE_CALLBACKS_ENABLED": "lks.llm.warm"}
+        built = play("lks.llm.site", **warm)
         assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-2000:]
         assert cloud.client("ec2", "us-east-1").describe_vpcs(
             Filters=[{"Name": "tag:Name", "Values": ["lks-vpc-only"]}]
         )["Vpcs"]
-        removed = play("lks.llm.destroy")  # and in Ansible's ordinary way
+        removed = play("lks.llm.destroy", **warm)
         assert removed.returncode == 0, removed.stdout[-4000:] + removed.stderr[-2000:]
         assert not cloud.client("ec2", "us-east-1").describe_vpcs(
             Filters=[{"Name": "tag:Name", "Values": ["lks-vpc-only"]}]
