@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -66,13 +67,15 @@ def test_the_site_is_built_and_removed_from_an_installed_collection(installed, t
         )
 
     try:
-        # Warm by the one setting that it takes. In Ansible's ordinary way playbooks run in tests/integration/warm/test_same_playbooks.py.
-        warm = {"ANSIBLE_CALLBACKS_ENABLED": "lks.llm.warm"}
+        warm = {"ANSIBLE_CALLBACKS_ENABLED": "lks.llm.warm"}  # the one setting that it takes
         built = play("lks.llm.site", **warm)
         assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-2000:]
         assert cloud.client("ec2", "us-east-1").describe_vpcs(
             Filters=[{"Name": "tag:Name", "Values": ["lks-vpc-only"]}]
         )["Vpcs"]
+        again = play("lks.llm.site")  # in Ansible's ordinary way, which finds nothing to change
+        assert again.returncode == 0, again.stdout[-4000:] + again.stderr[-2000:]
+        assert re.findall(r"^only .* changed=(\d+)", again.stdout, re.MULTILINE) == ["0"], again.stdout[-4000:]
         removed = play("lks.llm.destroy", **warm)
         assert removed.returncode == 0, removed.stdout[-4000:] + removed.stderr[-2000:]
         assert not cloud.client("ec2", "us-east-1").describe_vpcs(

@@ -86,6 +86,15 @@ def test_a_preview_of_a_deployed_system_is_empty(cloud):
     assert writes(cloud, "preview") == {}
 
 
+def test_a_preview_of_an_empty_account_writes_nothing_and_says_what_it_cannot_show(empty_cloud):
+    run = empty_cloud.play("site.yml", "--check", "--diff", run="empty-preview").must_succeed()
+    assert {("Create the VPC", "zone-a"), ("Create the VPC", "zone-b")} <= {each[:2] for each in run.changed}
+    assert writes(empty_cloud, "empty-preview") == {}
+    told = run.output[run.output.index("Not shown") :]
+    for zone in ("zone-a", "zone-b"):
+        assert f"{zone} has no subnets yet. Its instances and routes, which need them, would be made too." in told
+
+
 # Each function undoes one thing by hand and returns what must be reported: (task, host).
 
 

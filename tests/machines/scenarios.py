@@ -1,12 +1,11 @@
 """Run what is tested on booted machines: the scenarios of the host roles, and what the machines themselves promise.
 
-    python -m tests.machines.scenarios [--if-possible] [--short] [NAME…]
+    python -m tests.machines.scenarios [--short] [NAME…]
 
 A scenario of molecule/ is run by molecule in namespaces of its own, two at a time if there are two processors. The others are files of tests
 beside this one, run by pytest, alone.
 
-Without --if-possible a system that cannot run them is a failure. With it, it is said what was skipped and why; not so in continuous
-integration (CI is set), where nothing is skipped. --short leaves out the tests that are marked as thorough.
+A system that cannot boot machines is a failure, and is told what it lacks. --short leaves out the tests that are marked as thorough.
 """
 
 import os
@@ -92,9 +91,8 @@ def main(arguments):
         return 2
     reason = why_not()
     if reason:
-        skip = "--if-possible" in arguments and not os.environ.get("CI")
-        print(f"{'Skipped' if skip else 'Not run'}: {', '.join(names)} (on machines): {reason}", file=sys.stderr)
-        return 0 if skip else 3
+        print(f"Not run: {', '.join(names)} (on machines): {reason}", file=sys.stderr)
+        return 3
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
     if "--short" in arguments:
