@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -147,11 +148,11 @@ def test_an_instance_lives(client: Callable[[str], Any], rds: Any, network: dict
 
 KNOCK = """
 import net from 'node:net'
-export const handler = ({ host, port }) => new Promise((resolve, reject) => {
+export const handler = ({ host, port, milliseconds }) => new Promise((resolve, reject) => {
   const socket = net.connect({ host, port }, () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))) // asks for TLS
   socket.on('error', reject)
   socket.on('data', (data) => { socket.destroy(); resolve(data.toString()) })
-  setTimeout(() => { socket.destroy(); resolve('') }, 1500)
+  setTimeout(() => { socket.destroy(); resolve('') }, milliseconds)
 })
 """
 
@@ -190,18 +191,28 @@ def test_a_function_reaches_a_database_as_the_network_lets_it(
             Role="arn:aws:iam::123456789012:role/LabRole",
             Handler="index.handler",
             Code={"ZipFile": packed(KNOCK)},
-            Timeout=10,
+            Timeout=60,
             **config,
         )
     for name in ("inside", "outside"):
         functions.get_waiter("function_active_v2").wait(FunctionName=name)
     wait(rds, "db_instance_available", "reached")
     endpoint = rds.describe_db_instances(DBInstanceIdentifier="reached")["DBInstances"][0]["Endpoint"]
-    event = json.dumps({"host": endpoint["Address"], "port": endpoint["Port"]})
     log = service_cloud.home / str(service_cloud.port) / "server.log"
 
-    def answer(name: str) -> str:
-        return str(json.loads(functions.invoke(FunctionName=name, Payload=event)["Payload"].read()))
+    def answer(name: str, milliseconds: int) -> str:
+        event = {"host": endpoint["Address"], "port": endpoint["Port"], "milliseconds": milliseconds}
+        return str(json.loads(functions.invoke(FunctionName=name, Payload=json.dumps(event))["Payload"].read()))
+
+    def is_silent(name: str, reason: str) -> None:
+        """It gets no answer, and for this reason: on a busy machine it might get none in time for no reason at all."""
+
+        def told() -> int:
+            return len(re.findall(reason, log.read_text()))
+
+        before = told()
+        assert answer(name, 1_500) == ""
+        until(lambda: told() > before, f"in the log, {reason}")
 
     rule = {
         "GroupId": groups["database"],
@@ -215,16 +226,15 @@ def test_a_function_reaches_a_database_as_the_network_lets_it(
         ],
     }
     try:
-        assert answer("inside") == ""
-        named = f"function inside does not reach database reached: {groups['database']} "
-        assert named in log.read_text()
-        assert "has no ingress rule for tcp 5432" in log.read_text().partition(named)[2].splitlines()[0]
+        named = (
+            f"function inside does not reach database reached: {groups['database']} .*has no ingress rule for tcp 5432"
+        )
+        is_silent("inside", named)
         ec2.authorize_security_group_ingress(**rule)
-        assert answer("inside") == "S"
-        assert answer("outside") == ""
-        assert "function outside does not reach database reached: " in log.read_text()
+        assert answer("inside", 30_000) == "S"
+        is_silent("outside", "function outside does not reach database reached: ")
         ec2.revoke_security_group_ingress(**rule)
-        assert answer("inside") == ""
+        is_silent("inside", named)
     finally:
         for name in ("inside", "outside"):
             functions.delete_function(FunctionName=name)
