@@ -9,8 +9,8 @@ ifneq ($(filter-out machines,$(HOSTS))$(and $(HOSTS),$(findstring aws,$(INVENTOR
 $(error HOSTS can be machines, on the local cloud, or left out)
 endif
 INVENTORIES := -i $(INVENTORY) $(if $(HOSTS),-i inventories/$(HOSTS).yml)
-# The long ones first, so that what is left over at the end is short; and one more at a time than there are processors, for they also wait.
-PARALLEL := -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --no-loadscope-reorder
+# The long ones first, so that what is left over at the end is short.
+PARALLEL := -n auto --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help

@@ -29,6 +29,9 @@ from localcloud.systems_manager.application import Order, Problem, unpack
 STORES = "/srv/stores"  # in a container: the file systems of EFS, by id
 BOOT_SECONDS = 600.0  # that a document waits for its machine: others boot too
 log = logging.getLogger("localcloud.machines")
+Chosen = tuple[
+    str, Mapping[str, Any], plan.Kind
+]  # an instance's region, its description, and the kind of machine that it is
 
 
 class Machine:
@@ -146,31 +149,43 @@ class Instances:
             self.compare()
 
     def compare(self) -> None:
+        """What is described with what is there: networks and stores first, which machines need."""
         picture = PICTURES.current()
         regions = picture.regions
-        chosen = {}
-        for region, parts in regions.items():
-            for described in parts.get("instances", []):
-                found = self.plan.kind({each["Key"]: each["Value"] for each in described.get("Tags") or []})
-                if found and (described["InstanceId"] in self.machines or described["State"]["Name"] == "running"):
-                    chosen[described["InstanceId"]] = (region, described, found)
-        vpcs = {described["VpcId"] for _, described, _ in chosen.values() if described.get("VpcId")}
-        self.leaving = [machine for machine in self.leaving if machine.state != "gone"]
-        vpcs |= {machine.vpc for machine in (*self.machines.values(), *self.leaving)}
+        chosen = self.chosen(regions)
         kernels = {key: described for key, (_, described, found) in chosen.items() if found.type == "kernel"}
         stores = topology.stores(regions) if kernels else {}
         for store in stores.values():
             store["callers"] = callers(picture, kernels, store)
-        vpcs |= {each["vpc"] for each in stores.values()}
         for identity in set(self.stores) - set(stores):
             self.fleet.ask("close", name=identity)
             self.stores.pop(identity)
-        described = topology.network(regions, vpcs, [each["address"] for each in self.plan.internet])
-        self.lay({**described, "stores": stores})
-        for identity, (region, described, found) in chosen.items():
+        self.leaving = [machine for machine in self.leaving if machine.state != "gone"]
+        vpcs = {described["VpcId"] for _, described, _ in chosen.values() if described.get("VpcId")}
+        vpcs |= {machine.vpc for machine in (*self.machines.values(), *self.leaving)}
+        vpcs |= {store["vpc"] for store in stores.values()}
+        internet = [each["address"] for each in self.plan.internet]
+        self.lay(topology.network(regions, vpcs, internet, stores))
+        self.follow(regions, chosen)
+        for identity, store in stores.items():
+            self.serve(identity, store)
+
+    def chosen(self, regions: topology.Regions) -> dict[str, Chosen]:
+        """The instances that are machines, once they have run."""
+        found = {}
+        for region, parts in regions.items():
+            for described in parts.get("instances", []):
+                kind = self.plan.kind({each["Key"]: each["Value"] for each in described.get("Tags") or []})
+                if kind and (described["InstanceId"] in self.machines or described["State"]["Name"] == "running"):
+                    found[described["InstanceId"]] = (region, described, kind)
+        return found
+
+    def follow(self, regions: topology.Regions, chosen: Mapping[str, Chosen]) -> None:
+        """Lets machines become what their instances are."""
+        for identity, (region, described, kind) in chosen.items():
             state = described["State"]["Name"]
             if identity not in self.machines:
-                facts = self.describe(regions, region, described, found)
+                facts = self.describe(regions, region, described, kind)
                 self.machines[identity] = Machine(self.fleet, region, facts, self.changed.set)
             elif state in ("running", "stopped"):
                 self.machines[identity].want(state)
@@ -184,8 +199,6 @@ class Instances:
                     door.close()
                 self.leaving.append(machine)
                 machine.want("gone")
-        for identity, store in stores.items():
-            self.serve(identity, store)
 
     def serve(self, identity: str, store: Mapping[str, Any]) -> None:
         """A file system, at the addresses of its mount targets."""

@@ -28,8 +28,10 @@ def stores(regions: Regions) -> dict[str, dict[str, Any]]:
     return found
 
 
-def network(regions: Regions, vpcs: Collection[str], internet: Iterable[str]) -> dict[str, Any]:
-    """Of these VPCs, without stores. internet: addresses of what is there."""
+def network(
+    regions: Regions, vpcs: Collection[str], internet: Iterable[str], stores: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Of these VPCs. internet: addresses of what is there; stores: as machines/network.py describes them."""
     addresses = {each["NetworkInterfaceId"]: each["PrivateIpAddress"] for each in every(regions, "network_interfaces")}
     addresses |= {
         each["InstanceId"]: each["PrivateIpAddress"]
@@ -58,7 +60,7 @@ def network(regions: Regions, vpcs: Collection[str], internet: Iterable[str]) ->
         if each["Status"]["Code"] == "active"
     }
     inside = {key: ends for key, ends in peerings.items() if set(ends) <= set(found)}
-    return {"vpcs": found, "peerings": inside, "stores": {}, "internet": sorted(internet)}
+    return {"vpcs": found, "peerings": inside, "stores": stores, "internet": sorted(internet)}
 
 
 def table_of(subnet: Described, tables: Sequence[Described]) -> Described | None:

@@ -113,7 +113,8 @@ def test_the_networks_are_those_that_are_described() -> None:
             {"VpcPeeringConnectionId": "pcx-2", "Status": {"Code": "deleted"}, **pair},
         ],
     }  # fmt: skip
-    found = topology.network({"us-east-1": home, "us-west-2": away}, {"vpc-1", "vpc-2"}, ["198.51.100.10"])
+    stores = {"fs-1": {"vpc": "vpc-1", "targets": {}, "callers": []}}
+    found = topology.network({"us-east-1": home, "us-west-2": away}, {"vpc-1", "vpc-2"}, ["198.51.100.10"], stores)
     assert found == {
         "vpcs": {
             "vpc-1": {
@@ -131,10 +132,10 @@ def test_the_networks_are_those_that_are_described() -> None:
             },
         },
         "peerings": {"pcx-1": ["vpc-1", "vpc-2"]},
-        "stores": {},
+        "stores": stores,
         "internet": ["198.51.100.10"],
     }  # fmt: skip
-    alone = topology.network({"us-east-1": home, "us-west-2": away}, {"vpc-2"}, [])
+    alone = topology.network({"us-east-1": home, "us-west-2": away}, {"vpc-2"}, [], {})
     assert (set(alone["vpcs"]), alone["peerings"]) == ({"vpc-2"}, {})
 
 
