@@ -75,7 +75,6 @@ class Fleet:
         made = Store(
             {
                 "name": name,
-                "type": "store",
                 "addresses": [f"{own}/30", *(f"{each}/32" for each in addresses)],
                 "bridge": [vpc, bridge],
                 "folder": folder,

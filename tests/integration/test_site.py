@@ -95,6 +95,17 @@ def test_a_preview_of_an_empty_account_writes_nothing_and_says_what_it_cannot_sh
         assert f"{zone} has no subnets yet. Its instances and routes, which need them, would be made too." in told
 
 
+@pytest.mark.usefixtures("first_run")
+def test_a_preview_of_a_destroy_names_what_would_go_and_removes_nothing(cloud):
+    run = cloud.play("playbooks/destroy.yml", "--check", run="destroy-preview").must_succeed()
+    assert run.changed == {("Say what would be removed", zone, None) for zone in ("zone-a", "zone-b")}
+    assert writes(cloud, "destroy-preview") == {}
+    told = run.output[run.output.index("Say what would be removed") :]
+    for line in ("rds db_instance: lks-database", "ec2 vpc: lks-vpc-zone-a", "ec2 vpc: lks-vpc-zone-b", "cognito user_pool: lks-users"):
+        assert line in told
+    assert "playbooks/destroy.yml" in told
+
+
 # Each function undoes one thing by hand and returns what must be reported: (task, host).
 
 

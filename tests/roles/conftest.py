@@ -19,7 +19,7 @@ if (
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "thorough: not in `make test`, for the time it takes; in `make roles`")
+    config.addinivalue_line("markers", "thorough: for the time it takes not in `make test`, except in continuous integration; in `make roles`")
 
 
 def pytest_collection_modifyitems(items):
