@@ -12,6 +12,8 @@ INVENTORIES := -i $(INVENTORY) $(if $(HOSTS),-i inventories/$(HOSTS).yml)
 # The long ones first, so that what is left over at the end is short.
 PARALLEL := -n auto --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Where this is set, as in many containers, each of the many processes of a run compiles what it imports: up to a second every time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv venv-dev site confirm verify audit destroy requests stop test lint lint-python lint-playbooks unit function integration roles roles-short role versions packages browser bench bench-function bench-local bench-pace bench-zones constraints

@@ -45,7 +45,6 @@ class Runs:
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
             "LKS_MACHINES_CACHE": str(image.cache()),
             "NO_COLOR": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
         molecule = [sys.executable, "-m", "molecule", "test", "--scenario-name", scenario]
         process = spawn(
