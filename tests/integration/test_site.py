@@ -101,7 +101,12 @@ def test_a_preview_of_a_destroy_names_what_would_go_and_removes_nothing(cloud):
     assert run.changed == {("Say what would be removed", zone, None) for zone in ("zone-a", "zone-b")}
     assert writes(cloud, "destroy-preview") == {}
     told = run.output[run.output.index("Say what would be removed") :]
-    for line in ("rds db_instance: lks-database", "ec2 vpc: lks-vpc-zone-a", "ec2 vpc: lks-vpc-zone-b", "cognito user_pool: lks-users"):
+    for line in (
+        "rds db_instance: lks-database",
+        "ec2 vpc: lks-vpc-zone-a",
+        "ec2 vpc: lks-vpc-zone-b",
+        "cognito user_pool: lks-users",
+    ):
         assert line in told
     assert "playbooks/destroy.yml" in told
 

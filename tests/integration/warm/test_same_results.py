@@ -17,6 +17,7 @@ from ..playbooks import Cloud
 OTHERS = yaml.safe_load((Path(__file__).parent / "others.yml").read_text())
 SECRET = "hunter2-secret"
 LEAST = 40
+TRACEBACK = "module_stderr"
 # What two clouds name differently: ids that they draw, each of which is the same one wherever it comes up again; and times, keys, addresses.
 # And tracebacks, which name the packed module ordinarily.
 ID = re.compile(r"\b[a-z]+-[0-9a-f]{8,17}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bA[A-Z0-9]{19,20}\b")
@@ -64,13 +65,16 @@ def tasks() -> Iterator[dict[str, Any]]:
 
 
 def comparable(results: list[dict[str, Any]]) -> list[str]:
-    """Each result with an id that the cloud drew replaced by the place at which it first came up, and without what else it drew."""
+    """Each result with an id that the cloud drew replaced by the place at which it first came up, and without what else it drew. Of a traceback
+    (before ansible-core 2.19 a module that crashes writes one) the end, as the way to it leads through the packed module ordinarily."""
     seen: dict[str, str] = {}
 
-    def clean(value: Any) -> Any:
+    def clean(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {key: "drawn" if key in DRAWN and item else clean(item) for key, item in value.items()}
-        return [clean(item) for item in value] if isinstance(value, list) else value
+            return {key: "drawn" if key in DRAWN and item else clean(item, key) for key, item in value.items()}
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        return value.splitlines()[-1:] if key == TRACEBACK else value
 
     def text(result: dict[str, Any]) -> str:
         said = OTHER.sub("drawn", json.dumps(clean(result), sort_keys=True))
