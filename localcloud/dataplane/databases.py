@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
+import sys
 import time
 import weakref
 from collections.abc import Iterable
@@ -27,8 +29,11 @@ from plugins.module_utils.reachability import reach
 if TYPE_CHECKING:
     from localcloud.services.rds import Machine
 
-CONNECTIONS = Path("/proc/net/tcp")  # https://docs.kernel.org/networking/proc_net_tcp.html
+# https://docs.kernel.org/networking/proc_net_tcp.html; the second has the same of a program that speaks IPv4 through sockets of IPv6.
+CONNECTIONS = {socket.AF_INET: Path("/proc/net/tcp"), socket.AF_INET6: Path("/proc/net/tcp6")}
 PROCESSES = Path("/proc")
+LOOKS = 3  # the tables change while they are read
+End = tuple[str, int]  # an address and a port
 log = logging.getLogger("localcloud.network")
 
 
@@ -46,7 +51,14 @@ class Gate:
         from localcloud.services.lambda_ import POOL
 
         began = time.perf_counter()
-        environment = owner(socket_of(address, port), POOL.environments())
+        server = self.machine.server
+        assert server  # which asks
+        inode = socket_of((address, port), (server.host, server.port))
+        if inode is None:
+            return True
+        if not inode:  # who asked is gone
+            return False
+        environment = owner(inode, POOL.environments())
         if environment is None:
             return True
         reason = self.reason(environment)
@@ -81,21 +93,36 @@ class Gate:
         return ""
 
 
-def socket_of(address: str, port: int) -> str:
-    """The inode of the socket at this end of a connection; empty where it is not told."""
-    wanted = "".join(f"{int(part):02X}" for part in reversed(address.split("."))) + f":{port:04X}"
-    with contextlib.suppress(OSError):
-        for line in CONNECTIONS.read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[1] == wanted:
-                return fields[9]
+def socket_of(this: End, other: End) -> str | None:
+    """The inode of the socket at this end of a connection; empty where there is none any more, None where the system does not tell.
+
+    Both ends count: connections to elsewhere may have the same port at this end, closed ones for a while after their end too.
+    """
+    tables = {family: path for family, path in CONNECTIONS.items() if path.exists()}
+    if not tables:
+        return None
+    for _look in range(LOOKS):
+        for family, path in tables.items():
+            wanted = [written(family, end) for end in (this, other)]
+            for line in path.read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[1:3] == wanted and fields[9] != "0":
+                    return fields[9]
     return ""
+
+
+def written(family: socket.AddressFamily, end: End) -> str:
+    """As these tables write an IPv4 address and a port."""
+    address, port = end
+    packed = socket.inet_pton(family, address if family == socket.AF_INET else f"::ffff:{address}")
+    words = (int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
+    return f"{''.join(f'{word:08X}' for word in words)}:{port:04X}"
 
 
 def owner(inode: str, environments: Iterable[Environment]) -> Environment | None:
     """Whose processes have a socket. An environment's processes are those of the session that its first one began."""
     sessions = {each.process.pid: each for each in environments}
-    if not inode or not sessions:
+    if not sessions:
         return None
     for process in PROCESSES.iterdir():
         with contextlib.suppress(OSError):

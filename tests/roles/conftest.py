@@ -19,7 +19,10 @@ if (
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "thorough: for the time it takes not in `make test`, except in continuous integration; in `make roles`")
+    config.addinivalue_line(
+        "markers",
+        "thorough: for the time it takes not in `make test`, except in continuous integration; in `make roles`",
+    )
 
 
 def pytest_collection_modifyitems(items):
