@@ -125,7 +125,8 @@ def start(collections: list[str]) -> None:
         listener.bind(address)
         listener.listen(128)
         script = Path(__file__).with_name("warm_helper.py")
-        command = [python(), str(script), _ansible_folder(), *AnsibleCollectionConfig.collection_paths]
+        parent = str(os.getpid())  # whose end it might not see otherwise, if that comes first
+        command = [python(), str(script), parent, _ansible_folder(), *AnsibleCollectionConfig.collection_paths]
         process = subprocess.Popen(
             command,
             stdin=listener.fileno(),

@@ -5,7 +5,9 @@
 
 """The helper process of the warm runner: loads what AWS modules need once, and forks a process for each module that it is asked to run.
 
-    python warm_helper.py ANSIBLE_FOLDER COLLECTION_ROOT...   # standard input: a listening Unix socket
+    python warm_helper.py PARENT ANSIBLE_FOLDER COLLECTION_ROOT...
+
+PARENT is the process that it ends with, standard input a listening Unix socket in a folder of its own.
 
 It is a process of its own, not Ansible's, so that a module finds the module side of Ansible in it, as always. What a module had to load
 (Python modules, botocore's service models) or to make (clients) its process reports at its end, and the helper loads or makes it too, for
@@ -222,12 +224,12 @@ class Job:
 
 
 class Server:
-    def __init__(self, listener: socket.socket, models: Models, clients: Any) -> None:
+    def __init__(self, listener: socket.socket, parent: int, models: Models, clients: Any) -> None:
         self.listener = listener
         self.models = models
         self.clients = clients
         self.children: dict[int, Child] = {}
-        self.parent = os.getppid()
+        self.parent = parent
         self.selector = selectors.DefaultSelector()
         self.learn_read, self.learn_write = os.pipe()
         self.wake_read, self.wake_write = os.pipe()
@@ -466,7 +468,7 @@ def end(status: int) -> NoReturn:
 
 
 def main() -> None:
-    ansible_folder, *roots = sys.argv[1:]
+    parent, ansible_folder, *roots = sys.argv[1:]
     del sys.path[0]  # this file's folder, which holds no library
     if ansible_folder not in sys.path:
         sys.path.append(ansible_folder)
@@ -487,9 +489,13 @@ def main() -> None:
             clients = importlib.import_module(CLIENTS).start(sys.modules[CONNECTIONS])
     gc.collect()
     gc.freeze()
-    server = Server(socket.socket(fileno=os.dup(0)), models, clients)
+    server = Server(socket.socket(fileno=os.dup(0)), int(parent), models, clients)
     job = server.serve()
-    if job is None:
+    if job is None:  # Ansible was killed, and cannot tidy up
+        socket_path = Path(server.listener.getsockname())
+        with contextlib.suppress(OSError):
+            socket_path.unlink()
+            socket_path.parent.rmdir()
         return
     status = 1
     try:
