@@ -33,9 +33,12 @@ def adopt(collections: list[str]) -> None:
         names = [found.name for found in pkgutil.iter_modules(package.__path__)]
         for name in OF_BUILTIN if collection == warm.BUILTIN else names:
             plugin = action_loader.get(f"{collection}.{name}", class_only=True)
-            if plugin is not None and plugin.__bases__ == (ActionBase,):
-                # Not another class in its place: many a plugin calls its parent's methods by super(ActionModule, self).
-                plugin.__bases__ = (warm_class(ActionBase),)
+            if plugin is None or hasattr(plugin, "_warm_job"):
+                continue
+            for each in plugin.__mro__:
+                if ActionBase in each.__bases__ and each.__module__.startswith(f"ansible_collections.{collection}."):
+                    # Not another class in its place: many a plugin calls its parent's methods by super(ActionModule, self).
+                    each.__bases__ = tuple(warm_class(base) if base is ActionBase else base for base in each.__bases__)
 
 
 def warm_class(plugin: Any) -> Any:
