@@ -29,9 +29,8 @@ from localcloud.systems_manager.application import Order, Problem, unpack
 STORES = "/srv/stores"  # in a container: the file systems of EFS, by id
 BOOT_SECONDS = 600.0  # that a document waits for its machine: others boot too
 log = logging.getLogger("localcloud.machines")
-Chosen = tuple[
-    str, Mapping[str, Any], plan.Kind
-]  # an instance's region, its description, and the kind of machine that it is
+# An instance's region, its description, and the kind of machine that it is.
+Chosen = tuple[str, Mapping[str, Any], plan.Kind]
 
 
 class Machine:

@@ -24,7 +24,8 @@ OF_BUILTIN = ("async_status", "command")
 
 
 def adopt(collections: list[str]) -> None:
-    """Lets the action plugins of these collections run their modules warm: those of modules that read files here, such as s3_object."""
+    """Lets the action plugins of these collections run their modules warm: those of modules that read files here, such as s3_object. Classes that
+    they have from elsewhere stay as they are, for others have them, too."""
     for collection in collections:
         try:
             package = importlib.import_module(f"ansible_collections.{collection}.plugins.action")
@@ -36,9 +37,14 @@ def adopt(collections: list[str]) -> None:
             if plugin is None or hasattr(plugin, "_warm_job"):
                 continue
             for each in plugin.__mro__:
-                if ActionBase in each.__bases__ and each.__module__.startswith(f"ansible_collections.{collection}."):
+                if ActionBase in each.__bases__ and home(each) == home(plugin):
                     # Not another class in its place: many a plugin calls its parent's methods by super(ActionModule, self).
                     each.__bases__ = tuple(warm_class(base) if base is ActionBase else base for base in each.__bases__)
+
+
+def home(plugin: type) -> str:
+    """The collection that a class belongs to, by its Python name; Ansible's own classes have another one before 2.19."""
+    return plugin.__module__.partition(".plugins.")[0]
 
 
 def warm_class(plugin: Any) -> Any:
