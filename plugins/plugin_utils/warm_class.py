@@ -43,7 +43,7 @@ def adopt(collections: list[str]) -> None:
 
 
 def home(plugin: type) -> str:
-    """The collection that a class belongs to, by its Python name; Ansible's own classes have another one before 2.19."""
+    """The collection that a class belongs to, by its Python name."""
     return plugin.__module__.partition(".plugins.")[0]
 
 
