@@ -24,6 +24,7 @@ ISOLATED = ("-m", "machines.isolated", sys.executable)
 FILES: dict[str, tuple[str, ...]] = {"interrupted": (), "packets": ISOLATED, "local_cloud": ()}  # what they are run by
 SCENARIOS = sorted(path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml"))
 NAMES = (*FILES, *SCENARIOS)
+FAILURE_LINES = 60
 
 
 class Runs:
@@ -32,6 +33,7 @@ class Runs:
     def __init__(self):
         self.processes = []
         self.ended = False
+        self.failures: dict[str, list[str]] = {}  # by scenario, what the step printed that failed
 
     def run(self, scenario):
         """Whether a scenario passed."""
@@ -54,11 +56,29 @@ class Runs:
         self.processes.append(process)
         if self.ended:
             process.kill()
+        step: list[str] = []
         for line in process.stdout:
             print(f"{scenario:13} | {line}", end="", flush=True)
+            if line.endswith("] Executing\n"):
+                step = []
+            step.append(line)
+            if line.endswith("Executed: Failed\n"):
+                self.failures.setdefault(scenario, step)
         passed = process.wait() == 0
+        if not passed:
+            self.failures.setdefault(scenario, step)
         print(f"=== {scenario}: {'passed' if passed else 'failed'} in {time.monotonic() - begun:.0f} s", flush=True)
         return passed
+
+    def tell_failures(self):
+        """What failed once more, by itself: in what two scenarios print at a time it is hard to find."""
+        for scenario, step in self.failures.items():
+            print(
+                f"\n=== what failed of {scenario}",
+                *(line.rstrip() for line in step[-FAILURE_LINES:]),
+                sep="\n",
+                flush=True,
+            )
 
     def end(self):
         self.ended = True
@@ -74,6 +94,7 @@ def run_all(names):
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             runs.end()
+            runs.tell_failures()
 
 
 def passes(name):
@@ -97,11 +118,12 @@ def main(arguments):
     if "--short" in arguments:
         os.environ["LKS_MACHINES_SHORT"] = "yes"
     image.ensure()
-    results = [passes(name) for name in names if name in FILES]
+    results = {name: passes(name) for name in names if name in FILES}
     if scenarios := [name for name in names if name in SCENARIOS]:
-        results += run_all(scenarios)
-    print(f"\n{sum(results)} passed, {len(results) - sum(results)} failed")
-    return not all(results)
+        results |= zip(scenarios, run_all(scenarios), strict=True)
+    failed = [name for name, passed in results.items() if not passed]
+    print(f"\n{len(results) - len(failed)} passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
+    return bool(failed)
 
 
 if __name__ == "__main__":
