@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def both(collections: Path, tmp_path: Path):
         inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, local)}}))
         (tmp_path / "ansible.cfg").write_text("[defaults]\n")
 
-        def play_it(way: str) -> subprocess.CompletedProcess[str]:
+        def play_it(way: str, temporary: str) -> subprocess.CompletedProcess[str]:
             environment = {
                 **os.environ,
                 "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
@@ -71,6 +72,7 @@ def both(collections: Path, tmp_path: Path):
                 # Ansible writes results below $HOME and looks for them in the home that the system knows.
                 "ANSIBLE_ASYNC_DIR": str(tmp_path / "async"),
                 "ANSIBLE_WARM_TEST_WAS": "unchanged",
+                "TMPDIR": temporary,
                 **(environments or {}).get(way, {}),
             }
             return subprocess.run(
@@ -83,8 +85,12 @@ def both(collections: Path, tmp_path: Path):
                 timeout=900,
             )
 
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            ordinary, warm = pool.map(play_it, ("ordinary", "warm"))
+        # A module that is killed leaves its files there. The name is short, as that of a Unix socket must be.
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary,
+            concurrent.futures.ThreadPoolExecutor() as pool,
+        ):
+            ordinary, warm = pool.map(play_it, ("ordinary", "warm"), (temporary, temporary))
         assert "run the ordinary way" not in warm.stderr, warm.stderr
         return Both(results(ordinary), results(warm), warm.stdout + warm.stderr)
 
