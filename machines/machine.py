@@ -34,6 +34,7 @@ from .namespaces import within
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 READY_SECONDS = 240
+CONNECT_SECONDS = 60
 
 
 class Done:
@@ -376,16 +377,16 @@ class Kernel(Booted):
         self.launch([*inside, "sh", "-c", 'ulimit -n $(ulimit -H -n); exec "$@"', "sh", *kernel], HOME=str(self.folder))
         self.wait_answers()
 
-    def reach(self):
-        """A connection to its agent."""
+    def reach(self, seconds):
+        """A connection to its agent, within these seconds: a kernel in a process waits for the processor when other work has it."""
 
         def connect():
-            return socket.create_connection((self.address, PORT), timeout=5)
+            return socket.create_connection((self.address, PORT), timeout=seconds)
 
         return within(self.description["bridge"][0], connect) if "bridge" in self.description else connect()
 
     def execute(self, argv, stdin, env, seconds):
-        with self.reach() as connection:
+        with self.reach(min(seconds, CONNECT_SECONDS)) as connection:
             connection.settimeout(seconds)
             connection.sendall(json.dumps({"argv": argv, "input": stdin, "env": env}).encode() + b"\n")
             answer = json.loads(connection.makefile("rb").readline())

@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from localcloud.record import Record
 from localcloud.server import Application, prepare
+from localcloud.services import rds
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,7 @@ def endpoint(application: Application) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()
+    rds.stop()  # its authority has a folder
 
 
 @pytest.fixture(scope="session")
