@@ -62,7 +62,7 @@ class Runs:
             if line.endswith("] Executing\n"):
                 step = []
             step.append(line)
-            if line.endswith("Executed: Failed\n"):
+            if "Executed: Failed" in line:  # in colour
                 self.failures.setdefault(scenario, step)
         passed = process.wait() == 0
         if not passed:
